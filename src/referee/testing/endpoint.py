@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, Unpack
@@ -34,6 +35,7 @@ class ScriptedEndpoint:
         self._stop = asyncio.Event()
         self._thread: threading.Thread | None = None
         self._raised: Exception | None = None
+        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
 
     @property
     def url(self) -> str:
@@ -94,19 +96,31 @@ class ScriptedEndpoint:
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.01)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", self._port, backlog=4096).start()
+            site = web.TCPSite(runner, "127.0.0.1", self._port, backlog=4096)
+            await site.start()
             ready.set_result(runner.addresses[0][1])
             await self._stop.wait()
+            await site.stop()
+            await _rounds()  # what was accepted in the last moment becomes a connection
+            self._abort(runner)
         except OSError as error:
             ready.set_exception(error)
         finally:
-            if runner.server is not None:
-                for connection in runner.server.connections:  # a caller that does not read would hold its own open
-                    if connection.transport is not None:
-                        connection.transport.abort()
             await runner.cleanup()
+            self._abort(runner)
+            await _rounds()  # aborted transports close their sockets
+
+    def _abort(self, runner: web.AppRunner) -> None:
+        """Cut off every connection: a caller that does not read would hold its own open, and aiohttp forgets some."""
+        for transport in list(self._transports):
+            transport.abort()
+        for connection in runner.server.connections if runner.server is not None else ():
+            if connection.transport is not None:
+                connection.transport.abort()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if isinstance(request.transport, asyncio.Transport):
+            self._transports.add(request.transport)
         if request.method == "GET" and request.path.endswith("/stats"):
             return web.json_response(self.served.as_stats())
         if request.method == "GET" and request.path.endswith("/models"):
@@ -124,6 +138,12 @@ class ScriptedEndpoint:
         except Exception as error:  # the script is the user's: what it raises is his to see
             self._raised = self._raised or error
             return error_step(400, f"the script raised {type(error).__name__}: {error}")
+
+
+async def _rounds() -> None:
+    """Let the loop finish what it has begun: asyncio makes a connection in three rounds and closes one in one."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def _deliver(step: Step, request: web.Request, call: Call) -> web.StreamResponse:
