@@ -114,4 +114,5 @@ def test_the_simulation_prints_a_table() -> None:
     command = [sys.executable, str(script), "--repetitions", "20", "--only", "rates", "--workers", "1"]
     paths = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": paths})
-    assert "### Rates\n\n| setting | n | rate |\n| --- | ---: | --- |\n| p = 0.02 | 10 | " in done.stdout
+    assert "### Rates\n\n80 repetitions a cell" in done.stdout
+    assert "\n\n| setting | n | rate |\n| --- | ---: | --- |\n| p = 0.02 | 10 | " in done.stdout

@@ -40,7 +40,15 @@ def test_an_outlier_leaves_fewer_degrees_of_freedom() -> None:
     found = mean_score(scores)
     low, high = ends(found)
     assert (high - low) / 2 > 1.5 * plain
-    assert "too skewed for so few" in found.warnings[0]
+
+
+def test_unbounded_scores_with_a_long_tail_are_warned_of_and_a_scales_are_not() -> None:
+    rng = np.random.default_rng(2)
+    assert mean_score(rng.lognormal(0, 1, 40)).warnings == (
+        "a long tail of which 40 rows show too little; the interval may cover too seldom",
+    )
+    assert mean_score(rng.choice(5, 40, p=[0.05, 0, 0, 0.05, 0.9])).warnings == ()
+    assert mean_score(rng.normal(size=40)).warnings == ()
 
 
 @pytest.mark.parametrize(

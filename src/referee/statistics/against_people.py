@@ -18,7 +18,7 @@ from referee.statistics.columns import Column, Floats, PairedRows, paired_rows
 from referee.statistics.estimate import Estimate
 from referee.statistics.figures import EQUAL_WITHIN, LABEL_LIMIT, Pairs
 from referee.statistics.intervals import CORRELATION, MEAN_ERROR, SQUARED_ERROR, estimates
-from referee.statistics.means import mean_estimate
+from referee.statistics.means import LONG_TAIL, cluster_sums, long_tailed, mean_estimate
 from referee.statistics.rates import rate_estimate
 from referee.statistics.resampling import support
 
@@ -183,7 +183,11 @@ def _estimates(
     out = {name: Estimate.undefined(why, confidence) for name, why in reasons.items()}
     scales = {name: scale for name, scale in SCALES.items() if name not in reasons}
     found = estimates(distinct, pairs.figures, scales, confidence=confidence, number=number, seed=seed)
-    warnings = {CORRELATION: _few_informative(rows), SQUARED_ERROR: _uneven_errors(rows)}
+    warnings = {
+        CORRELATION: _few_informative(rows),
+        MEAN_ERROR: _long_tail(rows, np.abs(rows.first - rows.second)),
+        SQUARED_ERROR: _uneven_errors(rows),
+    }
     for name, estimate in found.items():
         out[name] = replace(estimate, warnings=(*estimate.warnings, *warnings.get(scales[name], ())))
     difference = rows.first - rows.second
@@ -240,11 +244,17 @@ def _uneven_errors(rows: PairedRows) -> tuple[str, ...]:
     units = "rows" if rows.cluster_count == len(rows.first) else "clusters"
     if rows.cluster_count < FEW_FOR_SQUARES:
         return (f"large errors are too rare for {rows.cluster_count} {units} to show how often they come",)
-    squares = np.bincount(rows.clusters, weights=(rows.first - rows.second) ** 2)
+    errors = (rows.first - rows.second) ** 2
+    squares = np.bincount(rows.clusters, weights=errors)
     share = float(squares.max() / squares.sum()) if squares.any() else 0.0
     if share > LARGEST_SHARE:
         return (f"one of {rows.cluster_count} {units} makes {share:.0%} of the squared error",)
-    return ()
+    return _long_tail(rows, errors)
+
+
+def _long_tail(rows: PairedRows, errors: Floats) -> tuple[str, ...]:
+    units = f"{rows.cluster_count} {'rows' if rows.cluster_count == len(errors) else 'clusters'}"
+    return (LONG_TAIL.format(units),) if long_tailed(errors, cluster_sums(errors, rows.clusters)) else ()
 
 
 def scale_of(columns: Sequence[Floats], categories: Sequence[float] | None) -> Floats | None:

@@ -19,8 +19,8 @@ from referee.statistics.columns import Column, Floats, Ints, cluster_codes, scor
 from referee.statistics.estimate import Estimate
 from referee.statistics.intervals import freedom_of, relative_skewness, skewed_limits
 
-STRONG_SKEWNESS = 0.4
-"""Skewness over √n beyond which the interval of a mean carries a warning: 1.8 for 20 rows, 4 for 100."""
+LONG_TAIL = "a long tail of which {} show too little; the interval may cover too seldom"
+"""What is said of a mean of unbounded scores that are skewed."""
 
 
 def mean_score(
@@ -66,10 +66,7 @@ def mean_estimate(values: Floats, clusters: Ints, confidence: float) -> Estimate
         return Estimate(mean, reason=why, confidence=confidence)
     low, high = skewed_limits(mean, error, freedom, sums, confidence)
     method = f"Student's t with skewness over {units}"
-    skewed = abs(relative_skewness(sums)) > STRONG_SKEWNESS
-    warnings = (
-        (f"scores are too skewed for so few of them ({units}); the interval may cover too seldom",) if skewed else ()
-    )
+    warnings = (LONG_TAIL.format(units),) if long_tailed(values, sums) else ()
     return Estimate(mean, low, high, method=method, warnings=warnings, confidence=confidence)
 
 
@@ -82,6 +79,20 @@ def mean_error(values: Floats, clusters: Ints) -> tuple[float, float]:
         return 0.0, float(count - 1)
     error = math.sqrt(count / (count - 1) * float((sums**2).sum())) / len(values)
     return error, freedom_of(sums, np.ones(count))
+
+
+def long_tailed(values: Floats, sums: Floats) -> bool:
+    """Whether the values look unbounded and skewed, which no interval of few of them survives.
+
+    Scores on a scale repeat, and bounded ones are covered well however skewed they are. So only columns are meant most
+    of whose values differ, with more skewness than normal ones of this number show (two standard errors).
+
+    Args:
+        values: the scores.
+        sums: what each cluster adds to their sum, less its mean.
+    """
+    most = max(0.25, 2 * math.sqrt(6) / len(sums))
+    return len(np.unique(values)) > len(values) / 2 and abs(relative_skewness(sums)) > most
 
 
 def cluster_sums(values: Floats, clusters: Ints) -> Floats:
