@@ -4,7 +4,7 @@ An interval that promises 95 % is measured like any other claim. For each cell (
 many times, and the share of intervals that hold the known truth is counted. Intervals that carry a warning, and
 estimates that say why they have none, are counted apart: there the method itself says that it does not know.
 
-    python benchmarks/simulate_coverage.py                       # the whole grid, 1,000 repetitions, about 20 minutes on two cores
+    python benchmarks/simulate_coverage.py                       # the whole grid, 1,000 repetitions: 40 minutes
     python benchmarks/simulate_coverage.py --only "corrected means" --repetitions 4000
     python benchmarks/simulate_coverage.py --into docs/statistics.md    # replaces the tables in that page
 """
@@ -91,8 +91,8 @@ def main() -> int:
     chosen = options.parse_args()
     start = time.perf_counter()
     parts = [
-        "Coverage at nominal 95 % / mean width. n counts clusters where rows are clustered. ▼ below 93 %, ▲ above 97 "
-        "%, both by more than chance (two standard errors). In brackets the share of estimates that carried a warning, or "
+        "Coverage at nominal 95 % / mean width; n counts clusters where rows are clustered. ▼ below 93 %, ▲ over 97 %, "
+        "both by more than chance (two standard errors). In brackets the share of estimates that carried a warning, or "
         "said why they have no interval; coverage is that of the others.\n"
     ]
     print(parts[0])
