@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from referee.statistics.labels import LabelAgreement, OneLabel, label_agreement
     from referee.statistics.length_control import LengthControlled, length_controlled_win_rate
     from referee.statistics.means import RepeatSplit, mean_score, repeat_split
-    from referee.statistics.paired import AgreementComparison, Comparison, McNemar, compare_agreement, compare_means, compare_rates, mcnemar
+    from referee.statistics.paired import (
+        AgreementComparison,
+        Comparison,
+        McNemar,
+        compare_agreement,
+        compare_means,
+        compare_rates,
+        mcnemar,
+    )
     from referee.statistics.pairwise import WinRate, win_rate
     from referee.statistics.planning import held_out, labels_for_width, rows_for_width, rows_to_show
     from referee.statistics.ranking import Ranking, bradley_terry
