@@ -110,15 +110,16 @@ class Request:
     @property
     def prompt_hash(self) -> str:
         """The hash over model name and messages alone, by which answers are read again under other parameters."""
-        return self._hashes[1]
+        return self.hashes[1]
 
     @property
     def hash(self) -> str:
         """The hash of the canonical request: 32 hexadecimal characters."""
-        return self._hashes[0]
+        return self.hashes[0]
 
     @property
-    def _hashes(self) -> tuple[str, str]:
+    def hashes(self) -> tuple[str, str]:
+        """The hash of the canonical request, and the one over model name and messages alone."""
         known: tuple[str, str] | None = self.__dict__.get("_known_hashes")
         if known is None:
             # Both begin with the messages and the model: these are hashed once.
@@ -181,17 +182,19 @@ class Response:
         return _logprobs(self.raw)
 
 
-def read_reply(raw: object, latency: float = 0.0, *, recorded: bool = False) -> Response | Failure:
-    """Read a decoded reply body, a chat completion or a Responses object.
+def read_reply(
+    raw: object, latency: float = 0.0, *, recorded: bool = False, usage: Usage | None = None
+) -> Response | Failure:
+    """Read a decoded reply body, a chat completion or a Responses object; `usage` is its bill, where that is known.
 
     A body that is neither is a `Failure` of kind `bad_reply`.
     """
     if isinstance(raw, dict):
         try:
             if "choices" in raw:
-                return _read_chat(raw, latency, recorded)
+                return _read_chat(raw, latency, recorded, usage or read_usage(raw))
             if "output" in raw:
-                return _read_responses(raw, latency, recorded)
+                return _read_responses(raw, latency, recorded, usage or read_usage(raw))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             return Failure("bad_reply", f"the reply has not the form of its API: {error!r} in {excerpt(raw)}")
         if isinstance(raw.get("error"), dict | str):
@@ -223,11 +226,13 @@ def read_usage(raw: object) -> Usage:
 
 
 def _tokens(count: object) -> int:
+    if type(count) is int and 0 <= count <= _LARGEST_WHOLE:
+        return count
     known = isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count <= _LARGEST_WHOLE
     return int(count) if known else 0  # pyright: ignore[reportArgumentType]
 
 
-def _read_chat(raw: dict[str, Any], latency: float, recorded: bool) -> Response:
+def _read_chat(raw: dict[str, Any], latency: float, recorded: bool, usage: Usage) -> Response:
     choice = raw["choices"][0]
     message = choice["message"]
     content, refusal = message.get("content"), message.get("refusal")
@@ -240,13 +245,13 @@ def _read_chat(raw: dict[str, Any], latency: float, recorded: bool) -> Response:
         finish=choice.get("finish_reason") or "stop",
         raw=raw,
         refusal=refusal if refusal is None or isinstance(refusal, str) else excerpt(refusal),
-        usage=read_usage(raw),
+        usage=usage,
         latency=latency,
         recorded=recorded,
     )
 
 
-def _read_responses(raw: dict[str, Any], latency: float, recorded: bool) -> Response:
+def _read_responses(raw: dict[str, Any], latency: float, recorded: bool, usage: Usage) -> Response:
     if raw.get("status") == "failed":
         raise ValueError(f"status is failed: {excerpt(raw.get('error'))}")
     texts: list[str] = []
@@ -271,7 +276,7 @@ def _read_responses(raw: dict[str, Any], latency: float, recorded: bool) -> Resp
         finish=finish,
         raw=raw,
         refusal=refusal,
-        usage=read_usage(raw),
+        usage=usage,
         latency=latency,
         recorded=recorded,
     )

@@ -243,7 +243,7 @@ class Caller:
         if self.journal is not None:
             self.journal.append(place, request, key, response=line, usage=usage, latency=latency)
         self.meter.billed(usage, model.price)
-        answer = read_reply(value, latency) if value is not None else not_json(body)
+        answer = read_reply(value, latency, usage=usage) if value is not None else not_json(body)
         if isinstance(answer, Failure):
             return replace(answer, message=f"{endpoint.url}: {answer.message}")
         return answer

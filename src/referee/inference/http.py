@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from io import BytesIO
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from referee.inference.transport import Reply, Timeouts, TransportError
@@ -36,7 +37,7 @@ class HttpTransport:
                 if length is not None and length > LARGEST_REPLY:
                     raise TransportError("bad_reply", f"{url} answered with {length:,} bytes: more than is read")
                 # What was compressed has the length that it had then.
-                plain = length is not None and "Content-Encoding" not in response.headers
+                plain = length is not None and hdrs.CONTENT_ENCODING not in response.headers
                 answer = await (response.read() if plain else _bounded(response, url))
                 return Reply(response.status, response.headers, answer)
         except TimeoutError as error:

@@ -98,6 +98,7 @@ class Journal:
         Raises:
             JournalError: the disk is full, or the like. No part of the record is left in the file.
         """
+        content, prompt = request.hashes
         outcome = (
             b',"failure":%b'
             % orjson.dumps({"kind": failure.kind, "message": failure.message, "attempts": failure.attempts})
@@ -110,8 +111,8 @@ class Journal:
                 key.encode(),
                 outcome,
                 time.time(),
-                request.hash.encode(),
-                request.prompt_hash.encode(),
+                content.encode(),
+                prompt.encode(),
                 b"%d" % place.row if isinstance(place.row, int) else orjson.dumps(place.row),
                 place.repeat,
                 place.step,
