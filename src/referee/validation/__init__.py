@@ -1,1 +1,44 @@
-"""A judge held against people: figures of agreement, charts, reports."""
+"""A judge held against people: how far it agrees with them, which of several is better, and what its mean is worth.
+
+The names here are imported when they are first used: numpy and scipy (the extra `statistics`) are loaded then.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from referee.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from referee.validation.agreement import Validation
+    from referee.validation.comparison import Comparison
+    from referee.validation.correction import Correction
+    from referee.validation.planning import Plan
+    from referee.validation.ranking 
+
+_HOMES = {
+    "Comparison": "comparison",
+    "Correction": "correction",
+    "Plan": "planning",
+    "Validation": "agreement",
+}
+
+__all__ = [
+    "Comparison",
+    "Correction",
+    "Plan",
+    "Validation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        home = import_module(f"{__name__}.{_HOMES[name]}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] in ("numpy", "scipy"):
+            raise MissingExtraError(f"referee.validation.{name}", "statistics") from error
+        raise
+    return getattr(home, name)
