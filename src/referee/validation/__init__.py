@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from referee.validation.comparison import Comparison
     from referee.validation.correction import Correction
     from referee.validation.planning import Plan
-    from referee.validation.ranking 
 
 _HOMES = {
     "Comparison": "comparison",
