@@ -33,6 +33,10 @@ class LaunchError(RefereeError):
     """Servers cannot be started, or one ended while it was needed: a taken port, a missing library, a crash."""
 
 
+class PlatformError(RefereeError):
+    """The platform cannot be run as it is set up: unsafe settings, a data folder in use, a lost key."""
+
+
 class TemplateError(DefinitionError):
     """A prompt template cannot be compiled, or a row lacks a field that it asks for."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from referee.cli import demo, evaluate, journal, models
+from referee.cli import demo, evaluate, journal, models, serve
 from referee.cli.exits import ERROR, INTERRUPTED, complain
 from referee.errors import RefereeError
 
@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
 app.add_typer(journal.app, name="journal")
 app.add_typer(models.app, name="models")
 
