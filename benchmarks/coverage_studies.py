@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 from coverage_populations import Population, agreement_populations, clustered, judged
+from coverage_recorded import corrected, settings
 
 from referee.errors import EstimatorError
 from referee.statistics import (
@@ -300,12 +301,18 @@ def _within(n: int, rng: np.random.Generator) -> Outcome:
     return {"mean τ-b within groups": (within_groups(judge, people, clusters).kendall, _within_truth())}
 
 
+def recorded_cells() -> Iterator[Cell]:
+    for setting, labelled, source, rate_ in settings():
+        yield Cell(setting, labelled, lambda rng, s=source, n=labelled, r=rate_: corrected(s, n, r, rng))
+
+
 STUDIES: dict[str, Callable[[], Iterator[Cell]]] = {
     "agreement": agreement_cells,
     "rates": rate_cells,
     "means": mean_cells,
     "comparisons": paired_cells,
     "corrected means": corrected_cells,
+    "recorded judgments": recorded_cells,
     "labels": label_cells,
     "raters": rater_cells,
     "within groups": grouping_cells,

@@ -109,10 +109,16 @@ class TestCorrected:
         assert found["ppi"] < 0.1
 
 
-def test_the_simulation_prints_a_table() -> None:
-    script = ROOT / "benchmarks" / "simulate_coverage.py"
-    command = [sys.executable, str(script), "--repetitions", "20", "--only", "rates", "--workers", "1"]
+def test_the_simulation_puts_its_table_into_a_page(tmp_path: Path) -> None:
+    script, page = ROOT / "benchmarks" / "simulate_coverage.py", tmp_path / "page.md"
+    mark = "<!-- coverage tables, written by `make simulate`: do not edit below -->"
+    page.write_text(f"# Mine\n\n{mark}\n\n### Rates\n\nold\n\n### Pairwise\n\nkept\n", encoding="utf-8")
+    command = [sys.executable, str(script), "--scale", "0.02", "--only", "rates", "--workers", "1", "--into", str(page)]
     paths = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": paths})
     assert "### Rates\n\n80 repetitions a cell" in done.stdout
-    assert "\n\n| setting | n | rate |\n| --- | ---: | --- |\n| p = 0.02 | 10 | " in done.stdout
+    written = page.read_text(encoding="utf-8")
+    assert written.startswith(f"# Mine\n\n{mark}\n\nCoverage at nominal 95 %")
+    assert "\n\n| setting | n | rate |\n| --- | ---: | --- |\n| p = 0.02 | 10 | " in written
+    assert "old" not in written
+    assert written.endswith("\n\n### Pairwise\n\nkept\n")
