@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from referee.evaluation.evaluator import Evaluator
     from referee.evaluation.runs import RunReport
     from referee.evaluation.target import Target
+    from referee.gym.environment import Environment, verify
     from referee.inference.journal import Journal
     from referee.judge import (
         Failed,
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DefinitionError",
+    "Environment",
     "Evaluator",
     "Failed",
     "InferenceParams",
@@ -70,10 +72,12 @@ __all__ = [
     "deliberate",
     "evaluate",
     "open_rows",
+    "verify",
 ]
 
 _ROOMS = {
     "DefinitionError": "errors",
+    "Environment": "gym.environment",
     "Evaluator": "evaluation.evaluator",
     "Journal": "inference.journal",
     "RefereeError": "errors",
@@ -83,6 +87,7 @@ _ROOMS = {
     "aevaluate": "evaluation.evaluate",
     "evaluate": "evaluation.evaluate",
     "open_rows": "data",
+    "verify": "gym.environment",
 }
 
 

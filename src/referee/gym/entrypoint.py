@@ -8,6 +8,7 @@ folder and the root above it on the import path, as authors expect: `import my_t
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -64,8 +65,9 @@ def _import(path: Path, config: ServerConfig) -> ModuleType:
         for place in (path.parent.parent.parent, path.parent):
             if str(place) not in sys.path:
                 sys.path.insert(0, str(place))
-        # Not `app`: two users' servers may share a process.
-        name = f"referee_user_server_{config.kind}_{config.implementation}_{path.stem}"
+        # Not `app`: two users' servers may share a process, also two of one name from different folders.
+        place = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
+        name = f"referee_user_server_{config.kind}_{config.implementation}_{path.stem}_{place}"
         if name in sys.modules:
             return sys.modules[name]
         spec = importlib.util.spec_from_file_location(name, path)

@@ -35,6 +35,16 @@ def ng_validate() -> int:
     return _start("validate")
 
 
+def ng_init_resources_server() -> int:
+    """Make a new environment in the working directory."""
+    return _start("init_resources_server")
+
+
+def ng_test() -> int:
+    """Run the tests of environments."""
+    return _start("test")
+
+
 def ng_version() -> int:
     """Print versions."""
     return _start("version")

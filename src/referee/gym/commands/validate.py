@@ -10,6 +10,7 @@ from referee.gym.configuration import Configuration, load_configuration, require
 from referee.gym.entrypoint import load_server
 from referee.gym.requirements import describe_unmet
 from referee.gym.server import ServerClient, ServerContext
+from referee.gym.stand_in import VALUES
 
 USAGE = """
     ng_validate "+config_paths=[FILE,…]" [++KEY=VALUE …]
@@ -19,23 +20,6 @@ USAGE = """
     can be checked by itself.
 """
 
-_STAND_IN = {
-    "policy_base_url": "http://127.0.0.1:9/v1",
-    "policy_api_key": "unset",
-    "policy_model_name": "unset",
-    "policy_model": {
-        "responses_api_models": {
-            "openai_model": {
-                "entrypoint": "app.py",
-                "openai_base_url": "${policy_base_url}",
-                "openai_api_key": "${policy_api_key}",
-                "openai_model": "${policy_model_name}",
-            }
-        }
-    },
-}
-"""What stands where a policy model is not configured."""
-
 
 def main() -> int:
     """The console script."""
@@ -44,7 +28,7 @@ def main() -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Check, and say so; the exit code."""
-    configuration = load_configuration(arguments, defaults=_STAND_IN)
+    configuration = load_configuration(arguments, defaults=VALUES)
     warn(configuration)
     check(configuration)
     print("the configuration is sound")

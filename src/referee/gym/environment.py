@@ -1,0 +1,270 @@
+"""`Environment`: the rewards of a configuration in Python, without any server, port or process.
+
+The environment and the model servers that its judge needs are made from the configuration as `ng_run` makes them, and
+its `/verify` is called in this process, so that a reward is the same number in either way. One event loop and one
+engine, on a thread of their own, serve all calls: it can be used in a script, in a notebook and in a trainer's step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+import orjson
+
+from referee.errors import ConfigurationError, DefinitionError, LaunchError
+from referee.exchange import excerpt
+from referee.gym.configuration import Configuration, ServerConfig, load_configuration
+from referee.gym.configuration.wording import closest_or_all
+from referee.gym.entrypoint import load_server
+from referee.gym.local_call import App
+from referee.gym.requirements import describe_unmet
+from referee.gym.server import ServerClient, ServerContext
+from referee.gym.stand_in import JUDGE_VALUES, VALUES, describe_missing_policy, endpoint_in_place_of
+from referee.judge import Model
+
+Row = Mapping[str, Any]
+Result = TypeVar("Result")
+_RESPONSE: dict[str, Any] = {
+    "id": "resp_given",
+    "object": "response",
+    "created_at": 0,
+    "model": "given",
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+}
+_MODELS, _RESOURCES, _AGENTS = "responses_api_models", "resources_servers", "responses_api_agents"
+
+
+class Environment:
+    """An environment whose `verify` can be called; a context manager, or `close` it. Made by `Environment.load`.
+
+    Args:
+        server: the environment's own block in its configuration.
+        configuration: what it is part of.
+    """
+
+    def __init__(self, server: ServerConfig, configuration: Configuration) -> None:
+        self.name = server.name
+        self.config = server
+        self._apps: dict[str, App] = {}
+        self._client = ServerClient(configuration, self._apps)
+        self._servers: list[Any] = []
+        for config in configuration.servers:
+            if config.kind == _MODELS or config is server:
+                made: Any = load_server(config).from_context(ServerContext(config, configuration, self._client))
+                self._servers.append(made)
+                self._apps[config.name] = made.setup_webserver()
+        self._loop = _LoopThread(f"the environment {self.name}")
+
+    @classmethod
+    def load(
+        cls,
+        config: str | Path | Sequence[str],
+        *overrides: str,
+        judge: Model | Mapping[str, Any] | None = None,
+        name: str | None = None,
+        cwd: Path | None = None,
+    ) -> Self:
+        """An environment from its configuration.
+
+        Args:
+            config: the environment's name, the path of its configuration, or several paths; looked up as `ng_run` does,
+                in the working directory and then among what is bundled. `env.yaml` in the working directory is read.
+            overrides: as on the command line: `"++my_environment.resources_servers.…=value"`.
+            judge: an endpoint that takes the place of every model server of the configuration, `{url, name, …}` as in a
+                judge file; without it the configuration says who judges.
+            name: which resources server, where the configuration has several.
+            cwd: the working directory; the process's by default.
+
+        Raises:
+            ConfigurationError: with every problem there is.
+            DefinitionError: a setting of the environment cannot be meant.
+            LaunchError: a library that it needs is not installed.
+            SecretError: the key that `judge` names was not found.
+        """
+        paths = [_as_path(one) for one in ([config] if isinstance(config, str | Path) else config)]
+        # Hydra's grammar has no list of arbitrary texts but a quoted one.
+        listed = ",".join("'" + path.replace("\\", "\\\\").replace("'", "\\'") + "'" for path in paths)
+        configuration = load_configuration(
+            [f"+config_paths=[{listed}]", *overrides],
+            defaults=VALUES if judge is None else VALUES | JUDGE_VALUES,
+            cwd=cwd,
+        )
+        server = _choose(configuration, name)
+        if judge is not None:
+            endpoint = judge if isinstance(judge, Model) else Model.model_validate(judge)
+            configuration = endpoint_in_place_of(configuration, endpoint)
+        if unmet := describe_unmet([one for one in configuration.servers if one.kind != _AGENTS]):
+            raise LaunchError(unmet)
+        environment = cls(server, configuration)
+        if judge is None and (problem := describe_missing_policy(environment.judges(), configuration)):
+            environment.close()
+            raise ConfigurationError([problem])
+        return environment
+
+    def verify(self, row: Row, response: str | Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The answer of the environment's `/verify`: its `reward`, how the judge fared, and the environment's fields.
+
+        Args:
+            row: the dataset's row; without `responses_create_params` its `prompt` is the question.
+            response: what the policy answered, as text or as a Responses object; without it the row holds `response`.
+
+        Raises:
+            DefinitionError: the environment refuses the row.
+        """
+        return self._loop.run(self._verify(row, response))
+
+    async def averify(self, row: Row, response: str | Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The same, to be awaited in any event loop."""
+        return await asyncio.wrap_future(self._loop.submit(self._verify(row, response)))
+
+    def verify_all(
+        self, rollouts: Iterable[tuple[Row, str | Mapping[str, Any] | None]], *, at_once: int = 64
+    ) -> Iterator[dict[str, Any]]:
+        """The answers to many rollouts, in their order; so many at once as `at_once` says, read as they are needed."""
+        rest = iter(rollouts)
+        waiting = [self._loop.submit(self._verify(*one)) for one in islice(rest, at_once)]
+        try:
+            while waiting:
+                answer = waiting.pop(0).result()
+                waiting.extend(self._loop.submit(self._verify(*one)) for one in islice(rest, 1))
+                yield answer
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def judges(self) -> set[str]:
+        """The names of the model servers that the environment calls, as far as its settings tell."""
+        named = set(_texts(self.config.settings)) & set(self._apps)
+        served = getattr(next(one for one in self._servers if one.config.name == self.name), "served", None)
+        for model in served.routes.values() if served is not None else ():
+            named.update(name for name in self._apps if model.url.startswith(f"server://{name}/"))
+        return named
+
+    def close(self) -> None:
+        """Close connections and journals, and end the thread."""
+        if self._loop.alive:
+            self._loop.run(self._aclose())
+            self._loop.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    async def _verify(self, row: Row, response: str | Mapping[str, Any] | None) -> dict[str, Any]:
+        answer = await self._client.request(self.name, "/verify", "POST", data=orjson.dumps(_rollout(row, response)))
+        content = await answer.read()
+        if answer.status != 200:
+            raise DefinitionError(
+                f"{self.name} refuses the row ({answer.status}): {excerpt(content.decode(errors='replace'), 1000)}"
+            )
+        return orjson.loads(content)
+
+    async def _aclose(self) -> None:
+        for server in self._servers:
+            await server.aclose()
+        await self._client.aclose()
+
+
+def verify(
+    environment: Environment | str | Path, row: Row, response: str | Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The reward of one answer, without any server: see `Environment.verify`.
+
+    Args:
+        environment: loaded once for many answers; or its name or configuration, which is loaded for this one.
+        row: the dataset's row.
+        response: what the policy answered.
+
+    Raises:
+        DefinitionError: the environment cannot be loaded, or refuses the row.
+    """
+    if isinstance(environment, Environment):
+        return environment.verify(row, response)
+    with Environment.load(environment) as loaded:
+        return loaded.verify(row, response)
+
+
+class _LoopThread:
+    """An event loop on a thread of its own."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            import uvloop
+
+            self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        except ImportError:
+            self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def submit(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        if not self.alive:
+            work.close()
+            raise DefinitionError("the environment is closed: load it again")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return self.submit(work).result()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+
+def _as_path(config: str | Path) -> str:
+    text = str(config)
+    if text.endswith((".yaml", ".yml")):
+        return text
+    name = Path(text).name  # `resources_servers/NAME` says the same as `NAME`
+    return f"{text}/configs/{name}.yaml" if "/" in text else f"{_RESOURCES}/{text}/configs/{text}.yaml"
+
+
+def _choose(configuration: Configuration, name: str | None) -> ServerConfig:
+    servers = {server.name: server for server in configuration.servers if server.kind == _RESOURCES}
+    if name is None and len(servers) == 1:
+        return next(iter(servers.values()))
+    if name is None:
+        these = ", ".join(servers) or "none"
+        raise DefinitionError(f"the configuration has not one resources server but {these}; say which by name=…")
+    if name not in servers:
+        raise DefinitionError(f"no resources server is called {name!r}{closest_or_all(name, servers)}")
+    return servers[name]
+
+
+def _rollout(row: Row, response: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    body = dict(row)
+    if "responses_create_params" not in body:
+        body["responses_create_params"] = {"input": str(body.get("prompt", ""))}
+    if isinstance(response, str):
+        part = {"type": "output_text", "text": response, "annotations": []}
+        message = {"id": "msg_given", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+        body["response"] = {**_RESPONSE, "output": [message]}
+    elif response is not None:
+        body["response"] = dict(response)
+    return body
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        parts = value.values() if isinstance(value, Mapping) else value
+        for part in cast(Iterable[object], parts):
+            yield from _texts(part)
