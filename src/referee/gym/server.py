@@ -219,6 +219,19 @@ class ServerClient:
         # The url is for messages alone: parsing one costs more than the rest of this method.
         return ServerResponse(status, raw_headers, answer, f"{self._urls.get(server_name, '')}{url_path}", method)
 
+    def url_of(self, server_name: str) -> str:
+        """A server's base url.
+
+        Raises:
+            DefinitionError: no server has that name.
+        """
+        url = self._urls.get(server_name)
+        if url is None:
+            close = get_close_matches(server_name, self._urls, n=3)
+            names = f"did you mean {', '.join(close)}?" if close else f"there are {', '.join(self._urls) or 'none'}"
+            raise DefinitionError(f"no server is called {server_name!r} in the configuration: {names}")
+        return url
+
     @cached_property
     def global_config_dict(self) -> DictConfig:
         """The whole configuration as OmegaConf has it, for authors who read other servers' settings."""
@@ -239,7 +252,7 @@ class ServerClient:
     def poll_for_status(self, server_name: str) -> Literal["success", "connection_error"]:
         """Whether a server answers. It blocks, up to two seconds: not for use within an event loop."""
         head = server_name == "head_server"
-        url = self.configuration.head.url if head else self._url_of(server_name)
+        url = self.configuration.head.url if head else self.url_of(server_name)
         return "success" if answers_at(url) else "connection_error"
 
     def _build_server_base_url(self, server_config_dict: Mapping[str, Any]) -> str:
@@ -262,7 +275,7 @@ class ServerClient:
         params: Mapping[str, Any] | None,
         timeout: aiohttp.ClientTimeout | float | None,
     ) -> ServerResponse:
-        url = self._url_of(server_name) + url_path
+        url = self.url_of(server_name) + url_path
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
@@ -283,14 +296,6 @@ class ServerClient:
                 log.debug("%s %s: %r; trying again", method, url, error)
                 await asyncio.sleep(_PAUSE)
         raise AssertionError("unreachable")
-
-    def _url_of(self, server_name: str) -> str:
-        url = self._urls.get(server_name)
-        if url is None:
-            close = get_close_matches(server_name, self._urls, n=3)
-            names = f"did you mean {', '.join(close)}?" if close else f"there are {', '.join(self._urls) or 'none'}"
-            raise DefinitionError(f"no server is called {server_name!r} in the configuration: {names}")
-        return url
 
 
 def encode_json(value: Any) -> bytes:

@@ -45,6 +45,11 @@ def ng_test() -> int:
     return _start("test")
 
 
+def ng_collect_rollouts() -> int:
+    """Roll rows out with a running agent, and keep rewards and figures."""
+    return _start("collect_rollouts")
+
+
 def ng_version() -> int:
     """Print versions."""
     return _start("version")

@@ -1,0 +1,104 @@
+"""Files of lines that grow while a collection runs: each line whole once it is there, one writer at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from referee.errors import OutputError
+from referee.gym.rollouts.keys import Json
+
+_TAIL = 1 << 16
+
+
+class Appending:
+    """A file of JSON Lines that only grows. A last line that was torn is cut off.
+
+    Raises:
+        OutputError: another process writes to it, or it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another file") from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._fd)
+            raise OutputError(
+                f"{path} is being written by another collection: wait for it, or choose another output_jsonl_fpath"
+            ) from error
+        cut_torn_line(self._fd)
+
+    def write(self, line: bytes) -> None:
+        """Append a line, which ends in a newline."""
+        # Unbuffered, so that a process that is killed has written what it received.
+        left = memoryview(line)
+        while left:
+            left = left[os.write(self._fd, left) :]
+
+    def close(self) -> None:
+        """Close the file, and let others write to it."""
+        os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def cut_torn_line(fd: int) -> None:
+    """Cut off what stands after a file's last newline."""
+    end = size = os.fstat(fd).st_size
+    while end:
+        start = max(0, end - _TAIL)
+        found = os.pread(fd, end - start, start).rfind(b"\n")
+        end = start if found < 0 else start + found + 1
+        if found >= 0:
+            break
+    if end < size:
+        os.ftruncate(fd, end)
+
+
+def read_objects(path: Path) -> Iterator[tuple[bytes, Json]]:
+    """The lines of a file of ours with their objects; none where there is no file. A torn last line is passed over.
+
+    Raises:
+        OutputError: a line is something else.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                value: Any = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                value = None
+            if not isinstance(value, dict):
+                raise OutputError(
+                    f"{path}, line {number} is no JSON object, so this is not a file of rollouts, or it is damaged: "
+                    f"take the line out, or choose another file"
+                )
+            yield line, value
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a file so that another can take its place; the name it has now. One that was set aside before is lost."""
+    if not path.exists():
+        return None
+    aside = path.with_name(f"{path.stem}.previous{path.suffix}")
+    path.replace(aside)
+    return aside
