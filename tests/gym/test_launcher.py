@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
+import time
 import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,43 @@ async def call_and_close(client: ServerClient, name: str) -> Any:
         return await (await client.post(name, "/echo", json={})).json()
     finally:
         await client.aclose()
+
+
+SESSIONS = """
+import os
+from fastapi import Request
+from nemo_gym.base_resources_server import SimpleResourcesServer
+
+class Sessions(SimpleResourcesServer):
+    def setup_webserver(self):
+        app = super().setup_webserver()
+        app.post("/who")(self.who)
+        return app
+
+    async def who(self, request: Request):
+        return {"pid": os.getpid(), "session": request.session["session_id"]}
+
+if __name__ == "__main__":
+    Sessions.run_webserver()
+"""
+
+
+def test_the_workers_of_a_server_know_each_others_sessions(workshop: Any) -> None:
+    workshop.add("several", SESSIONS, num_workers=2)
+    with workshop.running() as run:
+        url = run.instances()["several"]["url"]
+        begun = urllib.request.Request(f"{url}/seed_session", b"{}", {"content-type": "application/json"})
+        with urllib.request.urlopen(begun, timeout=10) as answer:
+            cookie = answer.headers["set-cookie"].partition(";")[0]
+        seen: dict[int, str] = {}
+        deadline = time.monotonic() + 20
+        while len(seen) < 2:  # each call is a connection of its own, which either worker may take
+            assert time.monotonic() < deadline, "one worker took every call"
+            asked = urllib.request.Request(f"{url}/who", b"{}", {"content-type": "application/json", "cookie": cookie})
+            with urllib.request.urlopen(asked, timeout=10) as answer:
+                found = json.loads(answer.read())
+            seen[found["pid"]] = found["session"]
+        assert len(set(seen.values())) == 1
 
 
 def test_a_run_from_start_to_stop(workshop: Any) -> None:

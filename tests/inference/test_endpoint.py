@@ -88,7 +88,7 @@ def test_so_is_a_key_that_was_given_as_a_header(header: str) -> None:
     opened = open_endpoint(
         model("http://h/v1", default_headers={header: f"Bearer {KEY}", "X-Title": "an open title"}), 1
     )
-    assert opened.redact(f"{KEY} an open title") == "*** an open title"
+    assert opened.redaction.text(f"{KEY} an open title") == "*** an open title"
     assert KEY not in repr(opened)
 
 

@@ -18,6 +18,7 @@ from typing import Self
 import aiohttp
 
 from referee.errors import ConfigurationError, LaunchError, RefereeError
+from referee.gym.api.sessions import session_secret
 from referee.gym.configuration import Configuration
 from referee.gym.entrypoint import load_server
 from referee.gym.handover import Task
@@ -87,6 +88,7 @@ class Gym:
     async def start(self) -> None:
         """Start everything, and return when every server answers. Whoever calls this calls `stop` in the end."""
         allow_many_connections()
+        session_secret()  # made before there are workers, who inherit it: those of one server share their sessions
         ports = self._ports = _prepare(self.configuration)
         self.configuration = ports.configuration
         self.client = ServerClient(self.configuration, self._apps)

@@ -16,6 +16,7 @@ from referee.exchange import Failure, FailureKind
 from referee.inference import Reply, RetryPolicy, Timeouts, Transport, TransportError
 from referee.inference.http import HttpTransport
 from referee.inference.limits import AdaptiveLimit
+from referee.inference.redaction import Redaction
 from referee.inference.retries import refusal
 
 UNLIMITED = 1_000_000
@@ -34,8 +35,7 @@ class Upstream:
 
     Args:
         url: the endpoint's base url, without a trailing slash.
-        headers: sent with each call.
-        secret: the key in them, struck out wherever an answer repeats it.
+        headers: sent with each call; the key in them is struck out wherever an answer repeats it.
         concurrency: the most calls in flight at once; None for no limit.
         retry: how refused calls are repeated.
         timeouts: for each try.
@@ -44,7 +44,6 @@ class Upstream:
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    secret: str | None = field(default=None, repr=False)
     concurrency: int | None = None
     retry: RetryPolicy = RetryPolicy()
     timeouts: Timeouts = Timeouts()
@@ -53,6 +52,7 @@ class Upstream:
     def __post_init__(self) -> None:
         self._limit = AdaptiveLimit(UNLIMITED if self.concurrency is None else self.concurrency)
         self._headers = {"Content-Type": "application/json", **self.headers}
+        self._redaction = Redaction.of_headers(self.headers)
 
     async def post(
         self, path: str, body: bytes, complaint: Complaint | None = None, *, base: str | None = None
@@ -73,7 +73,10 @@ class Upstream:
             try:
                 reply = await self.transport.post(url, body, self._headers, self.timeouts)
             except TransportError as error:
-                reply, failure = no_answer(error.kind, self.redact(str(error))), Failure(error.kind, str(error))
+                reply, failure = (
+                    no_answer(error.kind, self._redaction.text(str(error))),
+                    Failure(error.kind, str(error)),
+                )
             else:
                 sound = 200 <= reply.status < 300
                 wrong = complaint(reply.body) if sound and complaint is not None else None
@@ -81,7 +84,7 @@ class Upstream:
                     return self._safe(reply)
                 failure = refusal(reply, url)
                 if wrong is not None:
-                    failure = Failure("bad_reply", f"{url}: {self.redact(wrong)}")
+                    failure = Failure("bad_reply", f"{url}: {self._redaction.text(wrong)}")
                     reply = no_answer(failure.kind, failure.message)
                 elif reply.status in (429, 503):
                     self._limit.pushed_back(started, failure.retry_after)
@@ -93,18 +96,13 @@ class Upstream:
             tries, waited = tries + 1, waited + wait
             await asyncio.sleep(wait)
 
-    def redact(self, text: str) -> str:
-        """`text` without the key."""
-        return text.replace(self.secret, "***") if self.secret else text
-
     async def aclose(self) -> None:
         """Close connections."""
         await self.transport.aclose()
 
     def _safe(self, reply: Reply) -> Reply:
-        if self.secret and self.secret.encode() in reply.body:
-            return Reply(reply.status, reply.headers, reply.body.replace(self.secret.encode(), b"***"))
-        return reply
+        body = self._redaction.body(reply.body)
+        return reply if body is reply.body else Reply(reply.status, reply.headers, body)
 
 
 def no_answer(kind: FailureKind, message: str) -> Reply:

@@ -181,7 +181,7 @@ class Caller:
                     endpoint.url, endpoint.encoder.encode(request, structure), endpoint.headers, self.options.timeouts
                 )
             except TransportError as error:
-                answer: Answer = Failure(error.kind, endpoint.redact(str(error)))
+                answer: Answer = Failure(error.kind, endpoint.redaction.text(str(error)))
             except ConversionError as error:
                 answer = Failure("bad_request", f"not sent: {error}")
             else:
@@ -228,16 +228,16 @@ class Caller:
         )
 
     def _refused(self, endpoint: Endpoint, reply: Reply, started: float) -> Failure:
-        failure = refusal(replace(reply, body=endpoint.redact_body(reply.body)), endpoint.url)
+        failure = refusal(replace(reply, body=endpoint.redaction.body(reply.body)), endpoint.url)
         if reply.status in (429, 503):
             endpoint.limit.pushed_back(started, failure.retry_after)
-        return replace(failure, message=endpoint.redact(failure.message))
+        return replace(failure, message=endpoint.redaction.text(failure.message))
 
     def _receive(
         self, endpoint: Endpoint, model: Model, request: Request, place: Place, key: str, body: bytes, latency: float
     ) -> Answer:
         """Record a reply, then read it."""
-        body = endpoint.redact_body(body)
+        body = endpoint.redaction.body(body)
         line, value = as_json_line(body)
         usage = read_usage(value)
         if self.journal is not None:

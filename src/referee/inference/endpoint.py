@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 from referee.errors import DefinitionError, SecretError
 from referee.inference.limits import AdaptiveLimit
+from referee.inference.redaction import Redaction
 from referee.inference.wire import STRUCTURES, Api, Encoder, Structure
 from referee.judge.models import Model
 
 Secrets = Callable[[str], str]
 _PATHS: dict[Api, str] = {"chat": "/chat/completions", "responses": "/responses"}
 EMBEDDED = "embedded"
-_SECRET_HEADER = re.compile("auth|key|token|secret|cookie|password", re.IGNORECASE)
-_SHORTEST_SECRET = 8
-"""What is shorter is no secret but a placeholder, such as EMPTY, that a judge may well write for itself."""
-_STRUCK = "***"
 
 
 @dataclass
@@ -31,7 +26,7 @@ class Endpoint:
         url: the full url that is posted to.
         api: the form of its bodies.
         headers: sent with each call; hold the key, so they are never shown.
-        secrets: the key and what else the headers keep secret, to be struck out wherever an answer repeats it.
+        redaction: strikes the key, and what else the headers keep secret, out of answers that repeat it.
         limit: how many calls it is given at once.
         structures: by model, the kind of structured output that a call went through with.
     """
@@ -39,7 +34,7 @@ class Endpoint:
     url: str
     api: Api
     headers: Mapping[str, str] = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
+    redaction: Redaction
     limit: AdaptiveLimit
     encoder: Encoder
     structures: dict[str, Structure] = field(default_factory=dict[str, Structure])
@@ -52,20 +47,6 @@ class Endpoint:
     def weaker(self, structure: Structure) -> Structure:
         """The next kind of structured output after `structure`, at last `none`."""
         return STRUCTURES[min(STRUCTURES.index(structure) + 1, len(STRUCTURES) - 1)]
-
-    def redact(self, text: str) -> str:
-        """`text` without the secrets that are in there."""
-        for secret in self.secrets:
-            if secret in text:
-                text = text.replace(secret, _STRUCK)
-        return text
-
-    def redact_body(self, body: bytes) -> bytes:
-        """The same for a reply as it came."""
-        for secret in self.secrets:
-            if secret.encode() in body:
-                body = body.replace(secret.encode(), _STRUCK.encode())
-        return body
 
 
 def open_endpoint(
@@ -89,20 +70,7 @@ def open_endpoint(
     if secret is not None:
         headers["Authorization"] = f"Bearer {secret}"
     headers.update(model.default_headers or {})
-    return Endpoint(url, api, headers, _secrets(headers), AdaptiveLimit(concurrency), Encoder(api))
-
-
-def _secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """What must not be shown of these headers, also as JSON may spell it."""
-    found = [
-        word
-        for name, value in headers.items()
-        if _SECRET_HEADER.search(name)
-        for word in value.split()
-        if len(word) >= _SHORTEST_SECRET
-    ]
-    spelt = [spelling for word in found for spelling in (word, json.dumps(word)[1:-1])]
-    return tuple(dict.fromkeys([*spelt, *(spelling.replace("/", r"\/") for spelling in spelt)]))
+    return Endpoint(url, api, headers, Redaction.of_headers(headers), AdaptiveLimit(concurrency), Encoder(api))
 
 
 def resolve_url(model: Model, schemes: Collection[str] = ()) -> tuple[str, Api]:

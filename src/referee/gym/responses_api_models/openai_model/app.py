@@ -44,7 +44,6 @@ class OpenAIModelServer(EndpointModelServer):
             Upstream(
                 config.openai_base_url.rstrip("/"),
                 {**config.openai_default_headers, **key},
-                secret=config.openai_api_key or None,
                 concurrency=config.max_concurrent_requests,
                 retry=config.retry,
                 timeouts=config.timeouts,

@@ -72,7 +72,6 @@ class VLLMModelServer(EndpointModelServer):
             Upstream(
                 url.rstrip("/"),
                 {**config.default_headers, **key},
-                secret=config.api_key or None,
                 concurrency=config.max_concurrent_requests,
                 retry=config.retry,
                 timeouts=config.timeouts,
