@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from referee.cli import demo, evaluate, journal, models, serve
+from referee.cli import demo, evaluate, journal, models, serve, validate
 from referee.cli.exits import ERROR, INTERRUPTED, complain
 from referee.errors import RefereeError
 
@@ -45,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("evaluate")(evaluate.evaluate)
+app.command("validate")(validate.validate)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.add_typer(journal.app, name="journal")

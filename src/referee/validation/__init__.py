@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from referee.validation.comparison import Comparison
     from referee.validation.correction import Correction
     from referee.validation.planning import Plan
+    from referee.validation.validating import validate
 
 _HOMES = {
     "Comparison": "comparison",
     "Correction": "correction",
     "Plan": "planning",
     "Validation": "agreement",
+    "validate": "validating",
 }
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Correction",
     "Plan",
     "Validation",
+    "validate",
 ]
 
 
@@ -35,9 +38,10 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        home = import_module(f"{__name__}.{_HOMES[name]}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except MissingExtraError as error:
+        raise MissingExtraError(f"referee.validation.{name}", error.extra) from error
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] in ("numpy", "scipy"):
             raise MissingExtraError(f"referee.validation.{name}", "statistics") from error
         raise
-    return getattr(home, name)

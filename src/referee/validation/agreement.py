@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from referee.statistics import Agreement, Alignment, Comparison, Estimate, LabelAgreement
 from referee.validation.plain import plain
+
+if TYPE_CHECKING:
+    from referee.statistics import Agreement, Alignment, Comparison, Estimate, LabelAgreement
 
 
 @dataclass(frozen=True, slots=True)

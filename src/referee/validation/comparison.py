@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from referee.statistics import AgreementComparison, Estimate
-from referee.statistics import Comparison as Difference
 from referee.validation.agreement import Advice, Clusters, Validation
 from referee.validation.plain import plain
+
+if TYPE_CHECKING:
+    from referee.statistics import AgreementComparison, Estimate
+    from referee.statistics import Comparison as Difference
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from referee.statistics import Corrected, Estimate, Shift
 from referee.validation.agreement import Advice, Clusters
 from referee.validation.plain import plain
+
+if TYPE_CHECKING:
+    from referee.statistics import Corrected, Estimate, Shift
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,6 @@ def plain(value: Any, *, leave_out: tuple[str, ...] = ()) -> Any:
         return {str(key): plain(part, leave_out=leave_out) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part, leave_out=leave_out) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
     return value

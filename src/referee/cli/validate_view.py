@@ -1,0 +1,168 @@
+"""The answer of `validate` on a screen: what it says first, then the figures, then what to do."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from referee.cli.pages import advice, interval, number, page, sentences, table
+from referee.exchange import excerpt
+from referee.validation.agreement import Validation
+
+_MOST_LEVELS = 11
+_SHOWN_DISAGREEMENTS = 3
+
+
+def render(found: Validation) -> None:
+    """Print it on stdout."""
+    console = page()
+    console.print(Text(_title(found), style="bold"), soft_wrap=True)
+    console.print(Text(_rows(found), style="dim"))
+    console.print()
+    sentences(console, found.reading)
+    if found.n >= 2:
+        figures(console, found)
+        _labels(console, found)
+        _levels(console, found)
+        _subgroups(console, found)
+        _disagreements(console, found)
+    if found.advice:
+        console.print()
+        advice(console, found.advice)
+
+
+def _title(found: Validation) -> str:
+    judge = found.judge if found.judge == found.score else f"{found.judge}.{found.score}"
+    return f"{judge} beside {', '.join(found.human)} · {found.source}"
+
+
+def _rows(found: Validation) -> str:
+    text = f"{found.n:,} of {found.rows:,} rows have both scores"
+    if found.left_out:
+        text += ": left out " + ", ".join(f"{count:,} {why}" for why, count in found.left_out.items())
+    text += f". {found.clusters.note[0].upper()}{found.clusters.note[1:]}."
+    if found.judge_hash:
+        text += f" Judge {found.judge_hash[:12]}."
+    return text
+
+
+def figures(console: Console, found: Validation) -> None:
+    """Every agreement figure with its interval; beside it what a constant answer, and people, reach."""
+    agreement = found.agreement
+    if agreement is None:
+        return
+    people = found.ceiling
+    share = f"{100 * found.confidence:g} % interval"
+    rows = table("", "figure", share, "constant", *(["people"] if people else []))
+    base = agreement.baseline
+    constant = {} if base is None else {"exact": base.exact, "mae": base.mae, "rmse": base.rmse}
+    undefined: dict[str, list[str]] = {}
+    for name, label, estimate in agreement.figures():
+        if not estimate.is_defined:
+            undefined.setdefault(estimate.reason or "", []).append(label)
+            continue
+        cells = [label, number(estimate.value), interval(estimate), number(constant[name]) if name in constant else ""]
+        if people is not None:
+            cells.append(number(getattr(people, name).value))
+        rows.add_row(*cells)
+    for judge in found.trivial:
+        if judge.name == "number of words" and judge.spearman.is_defined:
+            rows.add_row("the number of words: Spearman", number(judge.spearman.value), interval(judge.spearman))
+    if found.people_alpha is not None and found.people_alpha.is_defined:
+        rows.add_row("people among themselves: alpha", number(found.people_alpha.value), interval(found.people_alpha))
+    console.print()
+    console.print(rows)
+    for reason, names in undefined.items():
+        console.print(Text(f"Undefined, as {reason}: {', '.join(names)}.", style="dim"))
+    notes = dict.fromkeys(
+        f"{label}: {warning}." for _, label, estimate in agreement.figures() for warning in estimate.warnings
+    )
+    for note in notes:
+        console.print(Text(note, style="dim"))
+
+
+def _labels(console: Console, found: Validation) -> None:
+    labels = found.labels
+    if labels is None:
+        return
+    verdict = len(labels.labels) == 2
+    if found.kind == "labels":
+        rows = table("", "figure", f"{100 * found.confidence:g} % interval")
+        for name, estimate in (
+            ("agreement", labels.accuracy),
+            ("Cohen's kappa", labels.kappa),
+            ("Gwet's AC1", labels.ac1),
+            ("Krippendorff's alpha, nominal", labels.alpha),
+            ("macro F1", labels.macro_f1),
+        ):
+            rows.add_row(name, number(estimate.value), interval(estimate))
+        console.print()
+        console.print(rows)
+    if found.kind == "labels" or verdict or found.scale.labels:
+        rows = table("label", "people gave", "sensitivity", "specificity", "precision", "F1")
+        for name, one in labels.by_label.items():
+            rows.add_row(
+                excerpt(str(name), 24),
+                f"{one.hits + one.misses:,}",
+                *(number(part.value) for part in (one.sensitivity, one.specificity, one.precision, one.f1)),
+            )
+        console.print()
+        console.print(rows)
+    if len(labels.labels) > 1:
+        _confusion(console, found)
+
+
+def _confusion(console: Console, found: Validation) -> None:
+    labels = found.labels
+    assert labels is not None
+    names = [excerpt(str(name), 10) for name in labels.labels]
+    rows = table("people \\ judge", *names)
+    for name, counts in zip(names, labels.confusion, strict=True):
+        rows.add_row(name, *(f"{count:,}" if count else "·" for count in counts))
+    console.print()
+    console.print(rows)
+
+
+def _levels(console: Console, found: Validation) -> None:
+    if found.labels is not None and len(found.labels.labels) > 1:
+        return  # the confusion matrix says it
+    if not found.levels or len(found.levels) > _MOST_LEVELS:
+        return
+    rows = table("score", "judge", "people")
+    for level in found.levels:
+        rows.add_row(level.label, f"{level.judge:,}", f"{level.human:,}")
+    console.print()
+    console.print(rows)
+
+
+def _subgroups(console: Console, found: Validation) -> None:
+    if not found.subgroups:
+        return
+    rows = table(excerpt(found.by or "", 20), "rows", "Pearson r", "interval", "bias", "interval")
+    for group in found.subgroups:
+        rows.add_row(
+            excerpt(group.name, 20),
+            f"{group.n:,}",
+            number(group.pearson.value),
+            interval(group.pearson),
+            number(group.bias.value),
+            interval(group.bias),
+        )
+    console.print()
+    console.print(rows)
+    console.print(Text(f"Intervals are widened for looking at {len(found.subgroups)} groups.", style="dim"))
+
+
+def _disagreements(console: Console, found: Validation) -> None:
+    shown = found.disagreements[:_SHOWN_DISAGREEMENTS]
+    if not shown:
+        return
+    console.print()
+    console.print(Text("Furthest apart", style="bold"))
+    for row in shown:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        judge, human = (part if isinstance(part, str) else f"{part:g}" for part in (row.judge, row.human))
+        what = " → ".join(excerpt(part, 60) for part in (row.prompt, row.answer) if part)
+        grid.add_row(Text(f"row {row.row}: judge {judge}, people {human}", no_wrap=True), Text(what, style="dim"))
+        console.print(grid)

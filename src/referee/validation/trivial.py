@@ -1,0 +1,64 @@
+"""Judges that do not read, on the same rows: the least that a judge must beat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from referee.statistics import Agreement, Comparison, Estimate, agreement, compare_agreement
+from referee.statistics.columns import Floats
+from referee.validation.agreement import Trivial
+from referee.validation.joined import Joined
+
+CLASSES = 25
+"""Above so many rows the words are counted in 25 classes of equal size: ranks hardly change, and the bootstrap of a
+discrete column takes milliseconds where that of a continuous one takes minutes."""
+EXACT_ROWS = 300
+
+
+def trivial_judges(
+    joined: Joined,
+    both: NDArray[np.bool_],
+    x: Floats,
+    y: Floats,
+    keys: Sequence[Any] | None,
+    figures: Agreement,
+    confidence: float,
+) -> tuple[Trivial, ...]:
+    """The best constant, and the number of words of the answer where there is one."""
+    if figures.baseline is None or len(x) < 2:
+        return ()
+    out = [_constant(x, y, keys, figures, confidence)]
+    words = np.array([math.nan if count is None else float(count) for count in joined.words])[both]
+    if not np.isnan(words).any() and np.ptp(words) > 0:
+        out.append(_words(words, x, y, keys, confidence))
+    return tuple(out)
+
+
+def _constant(x: Floats, y: Floats, keys: Sequence[Any] | None, figures: Agreement, confidence: float) -> Trivial:
+    assert figures.baseline is not None
+    median, commonest = figures.baseline.median, figures.baseline.commonest
+    always = agreement(np.full(len(y), median), y, clusters=keys, confidence=confidence, draws=500)
+    often = agreement(np.full(len(y), commonest), y, clusters=keys, confidence=confidence, draws=500)
+    against = compare_agreement(x, np.full(len(y), median), y, clusters=keys, confidence=confidence, draws=500)
+    name = f"always {median:g}" + (f" (exact: always {commonest:g})" if median != commonest else "")
+    return Trivial(name, always.pearson, always.spearman, always.mae, often.exact, against.figures["mae"])
+
+
+def _words(words: Floats, x: Floats, y: Floats, keys: Sequence[Any] | None, confidence: float) -> Trivial:
+    if len(words) > EXACT_ROWS:
+        edges = np.unique(np.quantile(words, np.linspace(0, 1, CLASSES + 1)[1:-1]))
+        classes = np.searchsorted(edges, words, side="right")
+        # Each class by its mean number of words, so that Pearson's r keeps its meaning.
+        sums, counts = np.bincount(classes, weights=words), np.bincount(classes)
+        words = (sums / np.maximum(counts, 1))[classes]
+    found = agreement(words, y, clusters=keys, confidence=confidence, draws=500)
+    nothing = Estimate.undefined("words are counted, not put on the score's scale", confidence)
+    against: Comparison = compare_agreement(x, words, y, clusters=keys, confidence=confidence, draws=500).figures[
+        "spearman"
+    ]
+    return Trivial("number of words", found.pearson, found.spearman, nothing, nothing, against)

@@ -1,0 +1,381 @@
+"""`validate`: every figure of a judge beside people, from any result, run folder or columns."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from referee.errors import DataError
+from referee.statistics import (
+    Agreement,
+    Alignment,
+    Estimate,
+    LabelAgreement,
+    agreement,
+    alignment_test,
+    human_ceiling,
+    krippendorff_alpha,
+    label_agreement,
+)
+from referee.statistics.columns import Floats
+from referee.validation.agreement import Calibration, Clusters, Columns, Level, Scale, Validation
+from referee.validation.asking import Question, human_fields, read_scale
+from referee.validation.disagreements import disagreements
+from referee.validation.joined import ALONE, Joined, Sides, join, number_sides
+from referee.validation.people import Cell, HumanScale
+from referee.validation.reading import advise, labels_to_tell, read
+from referee.validation.subgroups import subgroups
+from referee.validation.trivial import trivial_judges
+
+ALIGNMENT_ROWS = 5_000
+"""Rows that the check for misaligned columns looks at: their first so many, in their order."""
+MOST_LABELS = 10
+"""Levels up to which whole scores are also shown as labels, with a confusion matrix."""
+
+
+def validate(
+    results: Any,
+    *,
+    human: str | Sequence[Any] | NDArray[Any],
+    judge: str | None = None,
+    score: str | None = None,
+    labels: Any = None,
+    key: str | None = None,
+    cluster: str | Sequence[Any] | None = None,
+    by: str | None = None,
+    scale: tuple[float, float] | str | None = None,
+    human_scale: tuple[float, float] | str | None = None,
+    name: str | None = None,
+    confidence: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Validation:
+    """Compare a judge's scores with people's.
+
+    Args:
+        results: a run folder of `referee evaluate`, its rows.jsonl, any file of rows, an `EvaluationResult`, a
+            `RunReport`, rows as mappings, or a column of scores.
+        human: the field with people's scores (`helpfulness`, `item.helpfulness`, `ratings.first`), several by commas
+            where several people rated each row; where `results` is a column, the column of people's scores.
+        judge: of plain rows, the column with the judge's scores.
+        score: of a run with several, which score: `name` or `metric.name`.
+        labels: a file (or rows) with people's scores, where the results do not hold them.
+        key: the field by which labels find their rows; required with `labels`, as rows are never joined by order.
+        cluster: the field whose equal values mark rows that belong together; "none" for none; by default a field such
+            as `prompt` is looked for, and what was found is said. With columns, one entry a row.
+        by: a field whose values are reported as subgroups, corrected for looking at several.
+        scale: the score's scale, `(0, 4)` or "0-4", where the run's judge file does not say it.
+        human_scale: people's scale, where it is another: their scores are carried over linearly.
+        name: what to call the judge.
+        confidence: nominal coverage of the intervals.
+        draws: resamples of the bootstrap, which is used from 300 clusters on.
+        seed: equal seeds give equal intervals.
+
+    Raises:
+        DataError: fields, rows or scores that cannot be used; the message names them and the mend.
+        MissingExtraError: the extra `statistics` is not installed.
+    """
+    question = Question(
+        results=results, human=human, judge=judge, score=score, labels=labels, key=key, cluster=cluster, name=name
+    )
+    opened, people, clustered = question.open()
+    joined = join(opened, people, cluster=clustered, by=by)
+    return validation_of(
+        joined,
+        name=name,
+        by=by,
+        wanted_scale=read_scale(scale, "scale"),
+        human_scale=read_scale(human_scale, "human_scale"),
+        confidence=confidence,
+        draws=draws,
+        seed=seed,
+    )
+
+
+def validation_of(
+    joined: Joined,
+    *,
+    name: str | None = None,
+    by: str | None = None,
+    wanted_scale: tuple[float, float] | None = None,
+    human_scale: tuple[float, float] | None = None,
+    kept: NDArray[np.bool_] | None = None,
+    confidence: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+    brief: bool = False,
+) -> Validation:
+    """The answer for rows that are joined already.
+
+    Args:
+        joined: judge and people side by side.
+        kept: of several judges, the rows that all of them scored; the others count as left out.
+        brief: leave out what stands for one judge alone: people's ceiling, trivial judges, alignment, disagreements.
+        name, by, wanted_scale, human_scale, confidence, draws, seed: as `validate`.
+    """
+    opened = joined.results
+    scale = opened.scale
+    if wanted_scale is not None:
+        whole = all(end.is_integer() for end in wanted_scale) and wanted_scale[1] - wanted_scale[0] >= 2
+        scale = Scale(*wanted_scale, whole, {} if scale is None else scale.labels, True)
+    table = _table(joined, scale, None if human_scale is None else HumanScale(*human_scale))
+    both = ~np.isnan(table.sides.judge) & ~np.isnan(table.sides.human)
+    if kept is not None:
+        both &= kept
+    left_out = _left_out(joined, table.sides, kept)
+    clusters = _clusters(joined, both)
+    keys = None if joined.clusters is None else [joined.clusters[at] for at in np.flatnonzero(both)]
+    x, y = table.sides.judge[both], table.sides.human[both]
+    scale = table.sides.scale
+    options: dict[str, Any] = {"confidence": confidence, "draws": draws, "seed": seed}
+    figures: Agreement | None = None
+    if table.kind == "numbers":
+        figures = agreement(x, y, clusters=keys, categories=_categories(scale, x, y), **options)
+    shown = _label_figures(table, joined, both, x, y, keys, options)
+    ceiling, alpha = (None, None) if brief else _people(table, joined, both, options)
+    positions = np.flatnonzero(both)
+    validation = Validation(
+        judge=name or opened.name,
+        score=opened.score,
+        human=joined.people.fields,
+        source=opened.source,
+        judge_hash=opened.hash,
+        kind=table.kind,
+        scale=scale,
+        rows=len(joined),
+        n=int(both.sum()),
+        left_out=left_out,
+        clusters=clusters,
+        agreement=figures,
+        labels=shown,
+        ceiling=ceiling,
+        people_alpha=alpha,
+        trivial=() if brief or figures is None else trivial_judges(joined, both, x, y, keys, figures, confidence),
+        alignment=None if brief else _alignment(x, y, table.kind == "labels", seed),
+        by=by,
+        subgroups=() if by is None or figures is None else subgroups(joined, both, x, y, keys, confidence, draws, seed),
+        levels=_levels(scale, x, y, table.names),
+        calibration=() if table.kind == "labels" else _calibration(scale, x, y, keys, confidence),
+        disagreements=() if brief else disagreements(opened, positions, x, y, joined),
+        cost=opened.cost,
+        mass=sum(joined.masses) / len(joined.masses) if joined.masses else None,
+        repeats=joined.repeats,
+        reading=(),
+        advice=(),
+        labels_to_tell=labels_to_tell(figures),
+        confidence=confidence,
+        columns=Columns(
+            judge=x.tolist(),
+            human=y.tolist(),
+            clusters=keys if keys is not None else list(range(len(x))),
+            rows=[joined.index[at] for at in positions],
+        ),
+    )
+    return read_out(validation, joined)
+
+
+def read_out(validation: Validation, joined: Joined) -> Validation:
+    """The same with its reading and advice."""
+    from dataclasses import replace
+
+    return replace(validation, reading=read(validation), advice=advise(validation, joined.people.remarks()))
+
+
+@dataclass(frozen=True)
+class _Table:
+    kind: Literal["numbers", "labels"]
+    sides: Sides
+    """For labels without values: the numbers of the labels in `names`."""
+    names: tuple[str, ...]
+    """The labels by their number; empty for numbers."""
+
+
+def _table(joined: Joined, scale: Scale | None, human_scale: HumanScale | None) -> _Table:
+    if not (scale is not None and scale.labels) and not any(joined.label):
+        said = [value for value in joined.judge if value is not None]
+        told = [value for row in joined.human for value in row if value is not None]
+        if said and told and all(isinstance(value, str) for value in (*said, *told)):
+            return _labels_only(joined)
+    return _Table("numbers", number_sides(joined, scale, human_scale), ())
+
+
+def _labels_only(joined: Joined) -> _Table:
+    """Labels that stand for no value: each gets a number, and several people's are settled by their majority."""
+    human = [_majority(row) for row in joined.human]
+    names = tuple(dict.fromkeys(str(value) for value in (*human, *joined.judge) if value is not None))
+    if len(names) > 50:
+        raise DataError(
+            f"the judge's and people's labels take {len(names)} different values, such as {', '.join(names[:3])}: "
+            "these are no labels. Are --judge and --human the right fields?"
+        )
+    number = {name: float(at) for at, name in enumerate(names)}
+
+    def codes(column: Sequence[Cell]) -> Floats:
+        return np.array([math.nan if value is None else number[str(value)] for value in column])
+
+    width = max(len(row) for row in joined.human)
+    ratings = np.full((len(joined), width), np.nan)
+    for at, row in enumerate(joined.human):
+        for person, value in enumerate(row):
+            if value is not None:
+                ratings[at, person] = number.get(str(value), math.nan)
+    scale = Scale(0.0, float(max(1, len(names) - 1)), True, {}, False)
+    return _Table("labels", Sides(codes(joined.judge), codes(human), ratings, scale), names)
+
+
+def _majority(row: Sequence[Cell]) -> Cell:
+    counts = Counter(value for value in row if value is not None).most_common(2)
+    if not counts or (len(counts) > 1 and counts[0][1] == counts[1][1]):
+        return None
+    return counts[0][0]
+
+
+def _left_out(joined: Joined, sides: Sides, kept: NDArray[np.bool_] | None) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    no_label = np.isnan(sides.human)
+    for at, why in enumerate(joined.missing):
+        if why is not None:
+            counts[why] += 1
+        elif no_label[at]:
+            tied = any(value is not None for value in joined.human[at])
+            counts["people disagree" if tied else "no label"] += 1
+        elif kept is not None and not kept[at]:
+            counts["not scored by another judge"] += 1
+    return dict(counts.most_common())
+
+
+def _clusters(joined: Joined, both: NDArray[np.bool_]) -> Clusters:
+    n = int(both.sum())
+    if joined.clusters is None or joined.cluster_field is None:
+        return Clusters(None, n, False, "every row stands alone")
+    count = len({joined.clusters[at] for at in np.flatnonzero(both)})
+    which = "repeats of a row" if joined.cluster_field == "row_index" else f"rows with the same {joined.cluster_field}"
+    found = f"; found by looking, --cluster {ALONE} treats every row alone" if joined.detected else ""
+    return Clusters(
+        joined.cluster_field, count, joined.detected, f"{which} count as one group ({count:,} groups){found}"
+    )
+
+
+def _categories(scale: Scale, x: Floats, y: Floats) -> Sequence[float] | None:
+    levels = scale.levels if scale.known else ()
+    if not levels or len(levels) > 50 or not (np.isin(x, levels).all() and np.isin(y, levels).all()):
+        return None
+    return levels
+
+
+def _label_figures(
+    table: _Table,
+    joined: Joined,
+    both: NDArray[np.bool_],
+    x: Floats,
+    y: Floats,
+    keys: Sequence[Any] | None,
+    options: dict[str, Any],
+) -> LabelAgreement | None:
+    if table.kind == "labels":
+        names: Sequence[Any] = table.names
+        sides = [[table.names[int(code)] for code in column] for column in (x, y)]
+        return label_agreement(sides[0], sides[1], labels=names, clusters=keys, **options)
+    scale = table.sides.scale
+    seen = sorted({*x.tolist(), *y.tolist()})
+    levels = list(scale.levels) or seen
+    if not seen or len(levels) > MOST_LABELS or not set(seen) <= set(levels):
+        return None
+    if not scale.labels and not all(value.is_integer() for value in levels):
+        return None
+    named = {value: label for label, value in scale.labels.items()}
+    if len(named) == len(scale.labels) and named:
+        sides = [[named[value] for value in column] for column in (x.tolist(), y.tolist())]
+        return label_agreement(sides[0], sides[1], labels=[named[value] for value in levels], clusters=keys, **options)
+    columns = [[int(value) for value in column] for column in (x.tolist(), y.tolist())]
+    return label_agreement(columns[0], columns[1], labels=[int(v) for v in levels], clusters=keys, **options)
+
+
+def _people(
+    table: _Table, joined: Joined, both: NDArray[np.bool_], options: dict[str, Any]
+) -> tuple[Agreement | None, Estimate | None]:
+    """How people agree with one another on the rows that count, where several rated any."""
+    ratings = table.sides.ratings[both]
+    if ratings.shape[1] < 2 or not ((~np.isnan(ratings)).sum(axis=1) >= 2).any():
+        return None, None
+    keys = None if joined.clusters is None else [joined.clusters[at] for at in np.flatnonzero(both)]
+    few = len(np.unique(ratings[~np.isnan(ratings)])) <= 50
+    level = "nominal" if table.kind == "labels" else "ordinal" if few else "interval"
+    alpha = krippendorff_alpha(ratings, level, clusters=keys, **options)
+    return (None if table.kind == "labels" else human_ceiling(ratings, clusters=keys, **options)), alpha
+
+
+def _alignment(x: Floats, y: Floats, nominal: bool, seed: int) -> Alignment | None:
+    x, y = x[:ALIGNMENT_ROWS], y[:ALIGNMENT_ROWS]
+    if len(x) < 10 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    return alignment_test(x, y, nominal=nominal, seed=seed)
+
+
+def _levels(scale: Scale, x: Floats, y: Floats, names: tuple[str, ...]) -> tuple[Level, ...]:
+    if not x.size:
+        return ()
+    levels = np.array(scale.levels)
+    labels = {value: label for label, value in scale.labels.items()}
+    if names:
+        labels = {float(at): label for at, label in enumerate(names)}
+        levels = np.arange(len(names), dtype=np.float64)
+    if not levels.size or levels.size > 50:
+        return _bins(scale, x, y)
+    counts = [
+        np.bincount(np.abs(side[:, None] - levels[None, :]).argmin(axis=1), minlength=levels.size) for side in (x, y)
+    ]
+    return tuple(
+        Level(float(value), labels.get(float(value), f"{value:g}"), int(counts[0][at]), int(counts[1][at]))
+        for at, value in enumerate(levels)
+    )
+
+
+def _bins(scale: Scale, x: Floats, y: Floats) -> tuple[Level, ...]:
+    low, high = (scale.low, scale.high) if scale.high > scale.low else (scale.low, scale.low + 1)
+    edges = np.linspace(low, high, 11)
+    counts = [np.histogram(side, bins=edges)[0] for side in (x, y)]
+    return tuple(
+        Level(
+            float((edges[at] + edges[at + 1]) / 2),
+            f"{edges[at]:.3g} to {edges[at + 1]:.3g}",
+            int(counts[0][at]),
+            int(counts[1][at]),
+        )
+        for at in range(10)
+    )
+
+
+def _calibration(
+    scale: Scale, x: Floats, y: Floats, keys: Sequence[Any] | None, confidence: float
+) -> tuple[Calibration, ...]:
+    """The mean human score by the judge's score: by value on few levels, else in ten parts of equal size."""
+    if not x.size:
+        return ()
+    from referee.statistics import mean_score
+
+    values = np.unique(x)
+    if values.size <= 20:
+        parts = [np.flatnonzero(x == value) for value in values]
+    else:
+        order = np.argsort(x, kind="stable")
+        parts = [part for part in np.array_split(order, 10) if part.size]
+    return tuple(
+        Calibration(
+            float(x[part].mean()),
+            mean_score(
+                y[part], clusters=None if keys is None else [keys[int(at)] for at in part], confidence=confidence
+            ),
+            int(part.size),
+        )
+        for part in parts
+    )
+
+
+__all__ = ["human_fields", "validate", "validation_of"]
