@@ -7,6 +7,7 @@ failed, an answer that could not be read) is not an exception but a value: see `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 
 class RefereeError(Exception):
@@ -107,3 +108,97 @@ class MissingExtraError(RefereeError, ImportError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an extra that is not installed: pip install 'referee[{extra}]'")
         self.extra = extra
+
+
+class APIError(RefereeError):
+    """A platform could not do what a client asked of it, or was not asked rightly."""
+
+
+class APIConnectionError(APIError):
+    """No platform answered at the client's address. The message names the command that starts one."""
+
+
+class APITimeoutError(APIConnectionError):
+    """A platform took longer to answer than the client's `timeout`."""
+
+
+class APIResponseError(APIError):
+    """What answered is no platform: its reply has not the form of one."""
+
+
+class APIStatusError(APIError):
+    """A platform refused a call. Each usual status has a class of its own below.
+
+    `status_code` is the status, `body` the decoded reply, `response` the reply as the HTTP library has it, and
+    `message` what the platform said.
+    """
+
+    status: ClassVar[int | None] = None
+
+    def __init__(self, message: str, *, status_code: int, body: object = None, response: object = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status_code = status_code
+        self.body = body
+        self.response = response
+
+
+class BadRequestError(APIStatusError):
+    """400: what was asked cannot be done; a storage that cannot be reached, say."""
+
+    status = 400
+
+
+class AuthenticationError(APIStatusError):
+    """401: the platform wants a token, or another one."""
+
+    status = 401
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the platform does not allow it."""
+
+    status = 403
+
+
+class NotFoundError(APIStatusError):
+    """404: there is nothing of this name."""
+
+    status = 404
+
+
+class ConflictError(APIStatusError):
+    """409: the name is taken, the thing still holds others, or its state does not allow it."""
+
+    status = 409
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: the request has not the form it must have; the message says where."""
+
+    status = 422
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests."""
+
+    status = 429
+
+
+class InternalServerError(APIStatusError):
+    """500 and above: the platform failed; its log says why."""
+
+    status = 500
+
+
+class JobError(APIError, RuntimeError):
+    """A job ended without a result, or has none yet. `status` is the job's, `details` what it says of itself."""
+
+    def __init__(self, message: str, *, status: str, details: object = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.details = details
+
+
+class JobTimeoutError(APIError, TimeoutError):
+    """A job was not done within the time that was given to it. It goes on."""

@@ -1,0 +1,7 @@
+"""Secrets."""
+
+from __future__ import annotations
+
+from referee.client.types import Secret as PlatformSecretResponse
+
+__all__ = ["PlatformSecretResponse"]

@@ -1,0 +1,1 @@
+"""NeMo Platform's import name for its evaluator service; values are in `app.values`."""
