@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from referee.cache import cache_folder
 from referee.errors import ModelError
 from referee.inference.embedded import weights
-from referee.inference.embedded.weights import DEFAULT_MODEL, bundled, cache_folder, cached_path, locate, pull
+from referee.inference.embedded.weights import DEFAULT_MODEL, bundled, cached_path, locate, pull
 
 CONTENT = b"GGUF" + bytes(range(256)) * 50
 SMALL = replace(DEFAULT_MODEL, name="small", aliases=(), sha256=sha256(CONTENT).hexdigest(), size=len(CONTENT))

@@ -7,7 +7,6 @@ it in the user's cache. A user's own GGUF file is named by its path and needs no
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
+from referee.cache import cache_folder
 from referee.errors import ModelError
 
 _CHUNK = 1 << 20
@@ -127,15 +127,6 @@ def pull(model: BundledModel = DEFAULT_MODEL, progress: Callable[[str], None] = 
 def cached_path(model: BundledModel) -> Path:
     """Where a bundled model's weights are kept, whether they are there or not."""
     return cache_folder() / "models" / model.file
-
-
-def cache_folder() -> Path:
-    """The user's cache: `$REFEREE_CACHE`, else `$XDG_CACHE_HOME/referee`, else `~/.cache/referee`."""
-    if own := os.environ.get("REFEREE_CACHE"):
-        return Path(own).expanduser()
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared).expanduser() / "referee"
-    return Path.home() / ".cache" / "referee"
 
 
 def _own_file(name: str) -> Path:

@@ -1,0 +1,52 @@
+"""The report of any answer: as a file, and as what a notebook shows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from referee.errors import OutputError
+from referee.validation.agreement import Validation
+from referee.validation.comparison import Comparison
+from referee.validation.correction import Correction
+from referee.validation.planning import Plan
+from referee.validation.reports.comparison_page import comparison_page
+from referee.validation.reports.correction_page import correction_page
+from referee.validation.reports.page import Page
+from referee.validation.reports.plan_page import plan_page
+from referee.validation.reports.validation_page import validation_page
+
+Answer = Validation | Comparison | Correction | Plan
+
+
+def write_report(
+    path: str | os.PathLike[str], answer: Answer, *, title: str | None = None, introduction: str = ""
+) -> None:
+    """Write an answer as one HTML file that loads nothing: for a browser, a phone, paper, or an attachment.
+
+    Args:
+        path: the file; one that is there is replaced.
+        answer: what `validate`, `compare`, `estimate` or `plan` gave.
+        title: the page's heading, in place of one made from the answer.
+        introduction: a paragraph under it.
+
+    Raises:
+        MissingExtraError: the extra `reports` is not installed.
+        OutputError: the file cannot be written.
+    """
+    content = report(answer, title=title, introduction=introduction).html()
+    try:
+        Path(path).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"the report {os.fspath(path)} cannot be written: {error.strerror}") from error
+
+
+def report(answer: Answer, *, title: str | None = None, introduction: str = "") -> Page:
+    """The page of an answer; arguments as `write_report`."""
+    if isinstance(answer, Validation):
+        return validation_page(answer, title, introduction)
+    if isinstance(answer, Comparison):
+        return comparison_page(answer, title, introduction)
+    if isinstance(answer, Correction):
+        return correction_page(answer, title, introduction)
+    return plan_page(answer, title, introduction)
