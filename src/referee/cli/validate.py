@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from referee.cli.exits import ERROR
+from referee.cli.report_option import REPORT, write
 
 _ROWS, _HOW = "Which rows and scores", "How it is worked out"
 
@@ -62,6 +64,7 @@ def validate(
     by: Annotated[
         str | None, typer.Option(metavar="FIELD", help="Report the values of a field apart.", show_default=False)
     ] = None,
+    report: Annotated[Path | None, REPORT] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     judge: Annotated[str | None, JUDGE] = None,
     score: Annotated[str | None, SCORE] = None,
@@ -103,4 +106,5 @@ def validate(
         print_json(found.to_dict(), code)
     else:
         render(found)
+    write(report, found, say=not as_json)
     raise typer.Exit(code)

@@ -219,3 +219,8 @@ class Validation:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the columns as plain JSON values; an estimate is {value, low, high, reason, method, …}."""
         return plain(self, leave_out=("columns",))
+
+    def _repr_html_(self) -> str | None:
+        from referee.validation.reports.notebook import cell
+
+        return cell(self)

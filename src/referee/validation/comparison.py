@@ -80,3 +80,8 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the columns as plain JSON values."""
         return plain(self, leave_out=("columns",))
+
+    def _repr_html_(self) -> str | None:
+        from referee.validation.reports.notebook import cell
+
+        return cell(self)

@@ -53,3 +53,8 @@ class Correction:
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
         return plain(self)
+
+    def _repr_html_(self) -> str | None:
+        from referee.validation.reports.notebook import cell
+
+        return cell(self)
