@@ -9,6 +9,7 @@ import pytest
 
 from referee.errors import ConfigurationError, DefinitionError
 from referee.gym.configuration import require_servers
+from referee.gym.configuration.secrets import hide_secrets
 
 
 def test_a_configurations_servers_are_read_in_order(place: Any) -> None:
@@ -230,3 +231,9 @@ def test_a_file_that_a_server_names_and_nobody_has(place: Any) -> None:
     (server,) = place.load().servers
     with pytest.raises(DefinitionError, match=r"a: the file 'prompt.txt' was not found; looked for .*/prompt.txt"):
         server.find_file("prompt.txt")
+
+
+def test_a_server_may_have_a_name_that_sounds_like_a_secret() -> None:
+    block = {"resources_servers": {"token_game": {"host": "127.0.0.1", "api_key": "sk-0123456789", "entrypoint": "a"}}}
+    shown = hide_secrets({"keys": block})["keys"]["resources_servers"]["token_game"]
+    assert shown == {"host": "127.0.0.1", "api_key": "****", "entrypoint": "a"}

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
+from referee.gym.configuration.values import SERVER_KINDS
+
 HIDDEN = "****"
 _SECRET_WORDS = re.compile(
     r"api_?keys?|keys?|tokens?|secrets?|password|passwords|passwd|credentials?|authorization|cookie|bearer",
@@ -44,10 +46,20 @@ def _secrets(tree: Any, secret: bool) -> Iterator[str]:
         yield tree
 
 
+def _hidden_server(named: dict[Any, Any], repeated: list[str]) -> dict[Any, Any]:
+    # Names of servers and of implementations are no keys of secrets: clients must find a server called `token_game`.
+    return {implementation: _hidden(settings, False, repeated) for implementation, settings in named.items()}
+
+
 def _hidden(tree: Any, secret: bool, repeated: list[str]) -> Any:
     if isinstance(tree, dict):
         items = cast(dict[Any, Any], tree).items()
-        return {key: _hidden(value, secret or is_secret_key(key), repeated) for key, value in items}
+        return {
+            key: _hidden_server(value, repeated)
+            if key in SERVER_KINDS and isinstance(value, dict)
+            else _hidden(value, secret or is_secret_key(key), repeated)
+            for key, value in items
+        }
     if isinstance(tree, list):
         return [_hidden(value, secret, repeated) for value in cast(list[Any], tree)]
     if not isinstance(tree, str):

@@ -22,9 +22,11 @@ from referee.gym.rollouts.files import read_objects
 from referee.gym.rollouts.keys import (
     AGENT_REF,
     FAILURE_CLASS,
+    FAILURE_ERROR,
     FAILURE_KIND,
     FAILURE_MESSAGE,
     FAILURE_TERMINAL,
+    JUDGE_FAILED,
     ROLLOUT,
     ROLLOUT_FAILED,
     ROW_REFUSED,
@@ -40,6 +42,8 @@ from referee.inference.retries import failure_kind
 
 NO_PERSIST = "_ng_no_persist"
 """By this an agent says that a rollout is to be forgotten, as if it had not been tried."""
+NO_JUDGE = "no judge answered: "
+"""How the message of a rollout begins that is set aside because its judge failed."""
 _GRACE = 5.0
 _HEADERS = {"content-type": "application/json"}
 _LONGEST = 2000
@@ -212,6 +216,7 @@ class _Collector:
             self._prepared.failures.write(_filed(raw, row, filed))
         else:
             self._prepared.output.write(_filed(raw, row, filed))
+            row.update(filed)
             self._collection.tally.add(row)
 
     def _refused(self, filed: Json, agent: str, answer: ServerResponse, raw: bytes) -> None:
@@ -270,4 +275,6 @@ def _kind_of(row: Json) -> str:
 
 
 def _message_of(row: Json) -> str:
-    return str(row.get(FAILURE_MESSAGE) or row.get("judge_error") or row.get("_ng_failure_judge_error") or "")
+    if row.get(FAILURE_CLASS) == JUDGE_FAILED:
+        return f"{NO_JUDGE}{row.get('judge_error') or row.get(FAILURE_ERROR) or ''}"
+    return str(row.get(FAILURE_MESSAGE) or "")

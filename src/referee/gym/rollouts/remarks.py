@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from referee.exchange import excerpt
-from referee.gym.rollouts.collect import Collection
+from referee.gym.rollouts.collect import NO_JUDGE, Collection
+from referee.gym.rollouts.mends import mend_failed, mend_unreadable
 from referee.gym.rollouts.prepare import Prepared
 
 _LONGEST = 300
@@ -33,12 +34,8 @@ def unreadable(collection: Collection) -> Iterator[str]:
     said = f"; it wrote: {excerpt(wrote, _LONGEST)}" if wrote else ""
     most = f" (in {count:,} of them)" if count < tally.unclear else ""
     text = f"{tally.unclear:,} of {tally.judged:,} verdicts unreadable; {_in_words(reason)}{most}{said}"
-    if 2 * tally.unclear > tally.judged:
-        text += (
-            "\nAsk in the prompt for exactly the labels that the environment looks for, and for nothing else; "
-            "or set its labels to what the judge writes."
-        )
-    yield text
+    mend = mend_unreadable(reason) if 2 * tally.unclear > tally.judged else None
+    yield f"{text}\n{mend}" if mend else text
 
 
 def _in_words(reason: str) -> str:
@@ -52,11 +49,13 @@ def _judge_failed(collection: Collection) -> Iterator[str]:
     if not tally.judge_failed or tally.first_judge_failure is None:
         return
     task, rollout, _, message = tally.first_judge_failure
-    yield (
+    text = (
         f"No judge answered on {_rollouts(tally.judge_failed.total())} ({_kinds(tally.judge_failed)}): their reward is "
         f"the environment's fallback, is marked, and stays out of the means. The first, task {task}, "
         f"rollout {rollout}: {_sentence(message)}"
     )
+    mend = mend_failed(tally.judge_failed)
+    yield f"{text}\n{mend}" if mend else text
 
 
 def _failed(collection: Collection, prepared: Prepared) -> Iterator[str]:
@@ -71,7 +70,10 @@ def _failed(collection: Collection, prepared: Prepared) -> Iterator[str]:
     if not failed or first is None:
         return
     text = f"{_rollouts(failed.total())} failed ({_kinds(failed)}). The first, {first.where}: "
-    text += f"{_sentence(first.message)}\nAll are in {prepared.settings.failures}."
+    text += f"{_sentence(first.message)}"
+    if first.message.startswith(NO_JUDGE) and (mend := mend_failed(failed)):
+        text += f"\n{mend}"
+    text += f"\nAll are in {prepared.settings.failures}."
     if set(failed) - {"bad_row", "row_refused"}:
         text += " Run the same command again to try what failed; all else is kept."
     yield text
