@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from glob import glob, has_magic
 from io import BufferedReader
@@ -24,12 +24,16 @@ from referee.errors import DataError, RefereeError
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of rows: where it is, what it is called in messages, and how it is read."""
+    """A file of rows: where it is, what it is called in messages, and how it is read.
+
+    `options` are for the driver of a URL's file system, and may hold keys.
+    """
 
     place: str
     name: str
     format: Format
     compression: str | None
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @contextmanager
     def open(self) -> Generator[BufferedReader]:
@@ -39,7 +43,9 @@ class File:
             DataError: it cannot be opened or read to its end, or is plainly something else than its name says.
         """
         try:
-            with open_stream(self.place, self.name, self.compression, text=self.format.text) as stream:
+            with open_stream(
+                self.place, self.name, self.compression, text=self.format.text, options=self.options
+            ) as stream:
                 yield stream
         except RefereeError:
             raise
@@ -56,7 +62,9 @@ class File:
             return self.format.count(stream, self.name)
 
 
-def find_files(source: str | os.PathLike[str], format: str | None = None) -> list[File]:
+def find_files(
+    source: str | os.PathLike[str], format: str | None = None, options: Mapping[str, Any] | None = None
+) -> list[File]:
     """The files that a path, a glob pattern or a URL stands for, in sorted order.
 
     Raises:
@@ -64,16 +72,16 @@ def find_files(source: str | os.PathLike[str], format: str | None = None) -> lis
     """
     place = os.fspath(source)
     if "://" in place:
-        places = _remote_places(place)
+        places = _remote_places(place, options or {})
     else:
         places = _local_places(os.path.expanduser(place), is_pattern=isinstance(source, str) and has_magic(place))
-    return [_file(place, format) for place in places]
+    return [_file(place, format, options or {}) for place in places]
 
 
-def _file(place: str, format: str | None) -> File:
+def _file(place: str, format: str | None, options: Mapping[str, Any]) -> File:
     name = public_name(place)
     kind = format_of(name) if format is None else format_named(format)
-    return File(place, name, kind, compression_of(name))
+    return File(place, name, kind, compression_of(name), options)
 
 
 def public_name(place: str) -> str:
@@ -82,8 +90,8 @@ def public_name(place: str) -> str:
     return bare.split("?")[0] if re.match(r"https?://", place) else bare
 
 
-def _remote_places(url: str) -> list[str]:
-    system, path = _file_system(url)
+def _remote_places(url: str, options: Mapping[str, Any]) -> list[str]:
+    system, path = file_system(url, options)
     if re.match(r"https?://", url) or not has_magic(path):  # a question mark begins the query of a web address
         return [url]
     try:
@@ -95,13 +103,18 @@ def _remote_places(url: str) -> list[str]:
     return [system.unstrip_protocol(place) for place in found]
 
 
-def _file_system(url: str) -> tuple[Any, str]:
+def file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    """The file system of a URL, and the URL's path in it.
+
+    Raises:
+        DataError: its driver is not installed, or there is none.
+    """
     from fsspec.core import url_to_fs
     from fsspec.registry import known_implementations
 
     protocol = url.split("://")[0].split("::")[0]
     try:
-        return url_to_fs(url)
+        return url_to_fs(url, **options)
     except ImportError as error:
         known = known_implementations.get(protocol, {})
         package = known.get("class", "fsspec").split(".")[0]

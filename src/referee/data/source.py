@@ -21,7 +21,14 @@ Source = str | os.PathLike[str] | Iterable[Mapping[str, Any]]
 """A path, a glob pattern, a URL, or the rows themselves."""
 
 
-def open_rows(source: Source, *, limit: int | None = None, start: int = 0, format: str | None = None) -> RowSource:
+def open_rows(
+    source: Source,
+    *,
+    limit: int | None = None,
+    start: int = 0,
+    format: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> RowSource:
     """Rows from a file, several files, a URL or Python values.
 
     Files are JSON Lines (.jsonl, .ndjson), JSON (.json: a list of objects, an object whose `data` or only list is
@@ -37,6 +44,7 @@ def open_rows(source: Source, *, limit: int | None = None, start: int = 0, forma
         limit: at most so many rows.
         start: rows to skip; the first row has the index `start` then.
         format: `jsonl`, `json`, `csv`, `tsv`, `parquet` or `arrow`, where the name does not say it.
+        options: for the driver of a URL's file system, such as keys; fsspec's `storage_options`.
 
     Raises:
         DataError: there is no such file, its format is unknown, or a driver is missing. What can only be seen while
@@ -48,7 +56,7 @@ def open_rows(source: Source, *, limit: int | None = None, start: int = 0, forma
             raise DataError(f"{name} is {value}: give the number of rows, from 0")
     if not isinstance(source, str | os.PathLike):
         return RowSource(_Records(source), limit=limit, start=start)
-    files = find_files(source, format)
+    files = find_files(source, format, options)
     description = public_name(os.fspath(source)) + (f" ({len(files)} files)" if len(files) > 1 else "")
     return RowSource(_Files(files, description), limit=limit, start=start)
 

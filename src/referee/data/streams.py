@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader, FileIO
 from typing import Any, cast
@@ -27,15 +27,19 @@ _NOT_TEXT = {
 
 
 @contextmanager
-def open_stream(place: str, name: str, compression: str | None, *, text: bool) -> Generator[BufferedReader]:
+def open_stream(
+    place: str, name: str, compression: str | None, *, text: bool, options: Mapping[str, Any] | None = None
+) -> Generator[BufferedReader]:
     """The bytes at `place` (a local path or a URL), unpacked. Text is past its byte order mark; all else can be sought.
+
+    `options` are for the driver of a URL's file system.
 
     Raises:
         DataError: text is asked for and the bytes are plainly something else.
         MissingExtraError: the compression needs an extra.
     """
     with ExitStack() as stack:
-        stream = stack.enter_context(_remote(place) if "://" in place else _local(place))
+        stream = stack.enter_context(_remote(place, options or {}) if "://" in place else _local(place))
         if compression is not None:
             stream = stack.enter_context(BufferedReader(_decompress(compression, stream, name), _BUFFER))
         if text:
@@ -52,10 +56,10 @@ def _local(path: str) -> BufferedReader:
     return BufferedReader(FileIO(path), _BUFFER)
 
 
-def _remote(url: str) -> BufferedReader:
+def _remote(url: str, options: Mapping[str, Any]) -> BufferedReader:
     from fsspec.core import url_to_fs
 
-    system, path = url_to_fs(url)
+    system, path = url_to_fs(url, **options)
     return BufferedReader(system.open(path, "rb"), _BUFFER)
 
 

@@ -74,6 +74,16 @@ def single(name: str, value: float, scale: RangeScore | RubricScore) -> Aggregat
     return tally.figures(name)
 
 
+def with_corpus(
+    figures: Sequence[AggregateScore], metric: Judge | Metric, found: Mapping[str, float]
+) -> list[AggregateScore]:
+    """The figures with those of all rows together put after the metric's own."""
+    end = 1 + max(at for at, score in enumerate(figures) if score.name.startswith(f"{metric.name}."))
+    scale = metric.scores[0]
+    corpus = [single(f"{metric.name}.{name}", value, scale) for name, value in found.items()]
+    return [*figures[:end], *corpus, *figures[end:]]
+
+
 class _Takers(dict[str, Callable[[Any], None]]):
     """By the name of an entry, what is done with its value: one look-up a value on the way of every row."""
 

@@ -9,29 +9,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from referee.data import open_rows
 from referee.data.source import Source
-from referee.errors import DataError, DefinitionError, EvaluationError, RunStopped
-from referee.evaluation.aggregate import Aggregator, single
-from referee.evaluation.engine import AnyMetric, RunOptions
-from referee.evaluation.figures import AggregatedMetricResult, AggregateScore
+from referee.errors import DataError, EvaluationError, RunStopped
+from referee.evaluation.aggregate import Aggregator, with_corpus
+from referee.evaluation.engine import AnyMetric
+from referee.evaluation.figures import AggregatedMetricResult
 from referee.evaluation.metrics import CorpusMetric
-from referee.evaluation.metrics.custom import CustomMetric, UserMetric
-from referee.evaluation.outcome import Metric, RowOutcome, offline_sample
-from referee.evaluation.record import Record, record
+from referee.evaluation.metrics.custom import UserMetric
+from referee.evaluation.outcome import RowOutcome, offline_sample
+from referee.evaluation.plan import StopRule, named_apart, plan_run
+from referee.evaluation.record import record
 from referee.evaluation.results import EvaluationResult, RowScore
-from referee.evaluation.run_config import FieldMapping, RunConfig, RunConfigOnline, RunConfigOnlineModel
+from referee.evaluation.run_config import FieldMapping, RunConfig
 from referee.evaluation.runs import Run, execute, execute_sync
-from referee.evaluation.target import Target
-from referee.inference import CallOptions, RetryPolicy, Timeouts, Transport
+from referee.inference import Transport
 from referee.inference.endpoint import Secrets
-from referee.judge import InferenceParams, Judge, Model, PromptTemplate, ReasoningParams
-from referee.judge.explain import explain
-
-TARGET_MAX_TOKENS = 4096
-_TOKEN_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+from referee.judge import Model
 
 
 class DatasetRows(BaseModel):
@@ -122,21 +118,12 @@ class Evaluator:
         prompt_template: str | Mapping[str, Any] | None,
     ) -> tuple[Run, _Kept]:
         config = config or RunConfig()
-        named = _named_apart(list(metrics) if isinstance(metrics, Sequence) else [metrics])
+        named = named_apart(list(metrics) if isinstance(metrics, Sequence) else [metrics])
         rows = _rows(dataset, field_mapping)
-        answering = _target(target, config, prompt_template)
-        kept = _Kept(named, config, online=answering is not None, size=_size(rows, config.limit_samples))
-        job = Run(
-            named,
-            rows,
-            target=answering,
-            limit=config.limit_samples,
-            options=RunOptions(concurrency=config.parallelism),
-            calls=_calls(config),
-            secrets=self._secrets,
-            transports=dict(self._transports) if self._transports else None,
-            keep=kept.take,
-        )
+        job = plan_run(named, rows, config, target, prompt_template)
+        kept = _Kept(named, config, online=job.target is not None, size=_size(rows, config.limit_samples))
+        transports = dict(self._transports) if self._transports else None
+        job = replace(job, secrets=self._secrets, transports=transports, keep=kept.take)
         return job, kept
 
 
@@ -145,22 +132,18 @@ class _Kept:
 
     def __init__(self, metrics: Sequence[AnyMetric], config: RunConfig, *, online: bool, size: int | None) -> None:
         self._metrics = metrics
-        self._ignores_all = isinstance(config, RunConfigOnline) and config.ignore_request_failure
-        self._ignores = {
-            metric.name for metric in metrics if isinstance(metric, Judge) and metric.ignore_request_failure
-        }
+        self._stop_rule = StopRule(metrics, config, online=online)
         self._online = online
         self._size = size
         self._aggregator = Aggregator(metrics)
         self._rows: list[RowScore] = []
-        self._failed = False
 
     def take(self, outcome: RowOutcome) -> None:
         made = record(outcome.verdicts)
         self._aggregator.add(made.metrics, made.unscored)
         self._rows.append(RowScore.of(outcome, made))
-        if made.unscored is not None and not self._failed and not self._ignores_all:
-            self._check(outcome, made)
+        if made.unscored is not None:
+            self._stop_rule.check(outcome, made)
 
     def stopped(self, stopped: RunStopped) -> None:
         """Raise `stopped` with the result so far; where all rows were done, their failures are in the result."""
@@ -172,58 +155,17 @@ class _Kept:
         figures = self._aggregator.result().scores
         for metric in self._metrics:
             if isinstance(metric, CorpusMetric):
-                figures = _with_corpus(figures, metric, self._corpus(metric))
+                figures = with_corpus(figures, metric, self._corpus(metric))
         aggregate = AggregatedMetricResult(scores=figures)
         return EvaluationResult.model_construct(
             row_scores=self._rows,
             aggregate_scores=aggregate if fields is None else aggregate.with_fields(frozenset(fields)),
         )
 
-    def _check(self, outcome: RowOutcome, made: Record) -> None:
-        no_answer = self._online and not outcome.sample
-        for metric, scores in (made.unscored or {}).items():
-            failure = next((why for why in scores.values() if why["status"] == "failed"), None)
-            if failure is not None and (no_answer or metric not in self._ignores):
-                self._failed = True
-                reason = (made.metric_errors or {})[metric]
-                raise EvaluationError(outcome.row.index, metric, reason, failure["kind"])
-
     def _corpus(self, metric: CorpusMetric) -> Mapping[str, float]:
         return metric.corpus(
             (row.item, row.sample if self._online else offline_sample(row.item)) for row in self._rows if row.item
         )
-
-
-def _with_corpus(
-    figures: Sequence[AggregateScore], metric: AnyMetric, found: Mapping[str, float]
-) -> list[AggregateScore]:
-    """The figures with those of all rows together put after the metric's own."""
-    end = 1 + max(at for at, score in enumerate(figures) if score.name.startswith(f"{metric.name}."))
-    scale = metric.scores[0]
-    corpus = [single(f"{metric.name}.{name}", value, scale) for name, value in found.items()]
-    return [*figures[:end], *corpus, *figures[end:]]
-
-
-def _named_apart(metrics: Sequence[AnyMetric | UserMetric]) -> list[AnyMetric]:
-    seen: dict[str, int] = {}
-    named: list[AnyMetric] = []
-    for metric in map(_as_metric, metrics):
-        seen[metric.name] = count = seen.get(metric.name, 0) + 1
-        if count > 1 and isinstance(metric, BaseModel):
-            metric = metric.model_copy(update={"name": f"{metric.name}_{count}"})
-        named.append(metric)
-    return named
-
-
-def _as_metric(metric: Any) -> AnyMetric:
-    if isinstance(metric, Judge | Metric):
-        return metric
-    if hasattr(metric, "compute_scores") and hasattr(metric, "output_spec"):
-        return CustomMetric.of(metric)
-    raise DefinitionError(
-        f"{type(metric).__name__} is no metric: give a judge, one of referee.evaluation.metrics, "
-        "or an object with name, scores and deliberate (referee.evaluation.outcome.Metric)"
-    )
 
 
 def _rows(dataset: Dataset, field_mapping: FieldMapping | None) -> Source:
@@ -248,44 +190,3 @@ def _source(dataset: Any) -> Source:
 def _size(rows: Source, limit: int | None) -> int | None:
     with open_rows(rows, limit=limit) as source:
         return source.count()
-
-
-def _calls(config: RunConfig) -> CallOptions:
-    options = CallOptions(concurrency=config.parallelism)
-    if not isinstance(config, RunConfigOnline):
-        return options
-    options = replace(options, retry=RetryPolicy(retries=config.max_retries))
-    if config.request_timeout is None:
-        return options
-    seconds = config.request_timeout
-    return replace(options, timeouts=Timeouts(min(Timeouts().connect, seconds), seconds, seconds))
-
-
-def _target(model: Model | None, config: RunConfig, prompt_template: str | Mapping[str, Any] | None) -> Target | None:
-    if model is None:
-        if prompt_template is not None:
-            raise DefinitionError("prompt_template is what a target is asked, and the run has no target")
-        return None
-    if not isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance] - scripts for the original may have others
-        raise DefinitionError(f"the target is a {type(model).__name__}: give a Model, with url and name")
-    online = config if isinstance(config, RunConfigOnlineModel) else RunConfigOnlineModel()
-    inference = online.inference or InferenceParams()
-    if not any(getattr(inference, name, None) for name in _TOKEN_LIMITS):
-        inference = inference.model_copy(update={"max_tokens": TARGET_MAX_TOKENS})
-    schema = online.structured_output
-    return Target(
-        model,
-        prompt_template=None if prompt_template is None else _prompt(prompt_template),
-        inference=inference,
-        system_prompt=online.system_prompt,
-        reasoning=online.reasoning or ReasoningParams(),
-        structured_output=schema.get("schema", schema) if schema else None,
-    )
-
-
-def _prompt(template: str | Mapping[str, Any]) -> PromptTemplate:
-    fields = {"messages": [{"role": "user", "content": template}]} if isinstance(template, str) else dict(template)
-    try:
-        return PromptTemplate.model_validate(fields)
-    except ValidationError as error:
-        raise DefinitionError(explain(error, PromptTemplate, "prompt_template")) from error

@@ -36,7 +36,7 @@ class Run:
 
     Args:
         metrics: judges and other metrics, names unique.
-        rows: where the rows are, or the rows.
+        rows: where the rows are, or the rows, or an opened source of them (then `limit` and `format` are its own).
         output: the folder for results; without one nothing is kept and nothing can be resumed.
         target: in online runs, the model whose answers are judged.
         limit: at most so many rows.
@@ -48,10 +48,11 @@ class Run:
         transports: by url scheme, to be used instead of the built-in ones.
         keep: is given each outcome, in row order (a run in memory keeps them so).
         watch: is given the run's counters when it begins, and again as rows end.
+        requests: whether the folder's rows hold each model call with its answer, which the journal has anyway.
     """
 
     metrics: Sequence[AnyMetric]
-    rows: Source
+    rows: Source | RowSource
     output: str | os.PathLike[str] | None = None
     target: Target | None = None
     limit: int | None = None
@@ -63,6 +64,7 @@ class Run:
     transports: dict[str, Transport] | None = None
     keep: Callable[[RowOutcome], None] | None = None
     watch: Watch | None = None
+    requests: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,18 @@ async def execute(job: Run) -> RunReport:
             results until then are in the folder.
     """
     _check(job)
-    with open_rows(job.rows, limit=job.limit, format=job.format) as rows:
+    with _open(job) as rows:
         if job.output is None:
             with tempfile.TemporaryDirectory(prefix="referee-") as scratch:
                 return await _execute(job, rows, OutputFolder(scratch, job.metrics, job.target), kept=False)
         reread = job.calls.replay == "reread"
         return await _execute(job, rows, OutputFolder(job.output, job.metrics, job.target, reread=reread), kept=True)
+
+
+def _open(job: Run) -> RowSource:
+    if isinstance(job.rows, RowSource):
+        return job.rows
+    return open_rows(job.rows, limit=job.limit, format=job.format)
 
 
 def execute_sync(job: Run) -> RunReport:
@@ -188,6 +196,7 @@ class _Results:
         self.aggregator = Aggregator(job.metrics)
         self._repeats = job.options.repeats > 1
         self._keep = job.keep
+        self._requests = job.requests
         self.all_or_nothing = job.calls.replay == "reread"
         self._file: RowsFile | None = None
         if folder is not None:
@@ -208,10 +217,10 @@ class _Results:
             return
         made = record(outcome.verdicts)
         self.aggregator.add(made.metrics, made.unscored)
+        if self._file is not None:
+            self._file.write(to_line(outcome, made, repeats=self._repeats, requests=self._requests))
         if self._keep is not None:
             self._keep(outcome)
-        if self._file is not None:
-            self._file.write(to_line(outcome, made, repeats=self._repeats))
 
     def close(self, *, complete: bool) -> None:
         if self._file is None:

@@ -1,0 +1,63 @@
+"""Which addresses the server calls on behalf of others.
+
+Metadata services of clouds never. Private and loopback addresses only where the server itself listens on loopback
+(then whoever can ask has them anyway) or where the settings allow the host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from referee.errors import PlatformError
+from referee.platform.settings import Settings
+
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+_METADATA = tuple(
+    ipaddress.ip_network(network)
+    for network in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32")
+)
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def check_url(url: str, settings: Settings) -> None:
+    """Refuse a URL that the server must not call. Looks its host up, so it blocks.
+
+    Raises:
+        PlatformError: it is refused; the message says why.
+    """
+    try:
+        host = urlsplit(url.strip()).hostname
+    except ValueError as error:
+        raise PlatformError(f"the url {url!r} is not one: {error}") from error
+    if not host:
+        raise PlatformError(f"the url {url!r} names no host")
+    host = host.rstrip(".").lower()
+    if host in _METADATA_NAMES:
+        raise PlatformError(f"the url {url!r} is refused: {host} is a metadata service")
+    for address in _addresses(host):
+        if any(address in network for network in _METADATA if network.version == address.version):
+            raise PlatformError(f"the url {url!r} is refused: {address} is a link-local or metadata address")
+        if address.is_multicast or (address.is_unspecified and not settings.is_loopback):
+            raise PlatformError(f"the url {url!r} is refused: {address} is no host's address")
+        if not address.is_global and not settings.is_loopback and host not in settings.allowed_hosts:
+            raise PlatformError(
+                f"the url {url!r} is refused: {address} is a private address, and this server is open to other "
+                f"machines; add {host} to REFEREE_PLATFORM_ALLOWED_HOSTS if it is meant"
+            )
+
+
+def _addresses(host: str) -> list[Address]:
+    """All addresses of a host; none where it is not known, which the call itself will say."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [_plain(ipaddress.ip_address(str(place[4][0]).partition("%")[0])) for place in found]
+
+
+def _plain(address: Address) -> Address:
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

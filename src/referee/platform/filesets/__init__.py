@@ -1,0 +1,1 @@
+"""Filesets: the places that files lie in (uploads, the Hugging Face hub, URLs), behind one interface."""

@@ -1,0 +1,158 @@
+"""Files of the Hugging Face hub: a repository at the commit that it had when the fileset was made; copies are kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
+
+from fastapi import HTTPException
+
+from referee.errors import PlatformError
+from referee.platform.egress import check_url
+from referee.platform.filesets.storage import FileInfo, Place, no_file, plain
+from referee.platform.keyring import read_secret
+from referee.platform.services import Services
+from referee.platform.store.tables import Fileset
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+_REPO_TYPES = ("model", "dataset", "space")
+_CACHED, _NOT_CACHED = "cached", "not_cached"
+_SECONDS = 20
+
+
+class HubStorage:
+    """The files of one repository at one commit."""
+
+    def __init__(self, services: Services, fileset: Fileset, workspace: str) -> None:
+        self._fileset = fileset
+        self._storage = fileset.storage
+        self._cache = services.folder / "hub"
+        self._settings = services.settings
+        self._token = _token(services, fileset.storage, workspace)
+
+    def files(self) -> Sequence[FileInfo]:
+        """All files, sorted by path."""
+        found = _info(self._storage, self._token, self._storage["revision"])
+        return sorted((self._file(one) for one in found.siblings or []), key=lambda file: file.path)
+
+    def find(self, path: str) -> FileInfo:
+        """One file."""
+        for file in self.files():
+            if file.path == path:
+                return file
+        raise no_file(self._fileset, path)
+
+    @contextmanager
+    def open(self, path: str) -> Generator[IO[bytes]]:
+        """A file's bytes, fetched where they are not here yet."""
+        with plain(self.place(path).at) as file:
+            yield file
+
+    def place(self, path: str) -> Place:
+        """Where a file's copy is, fetched where it is not here yet."""
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import EntryNotFoundError
+
+        if kept := self._kept(path):
+            return Place(kept)
+        endpoint = _endpoint(self._storage)
+        check_url(endpoint, self._settings)
+        try:
+            return Place(
+                hf_hub_download(
+                    self._storage["repo_id"],
+                    path,
+                    repo_type=self._storage["repo_type"],
+                    revision=self._storage["revision"],
+                    cache_dir=self._cache,
+                    token=self._token or False,
+                    endpoint=endpoint,
+                )
+            )
+        except EntryNotFoundError as error:
+            raise no_file(self._fileset, path) from error
+        except Exception as error:  # the library lets errors of its transport through, and their names change
+            raise PlatformError(f"{path} of {_named(self._storage)} could not be fetched: {_told(error)}") from error
+
+    def _file(self, sibling: Any) -> FileInfo:
+        status = _CACHED if self._kept(sibling.rfilename) else _NOT_CACHED
+        return FileInfo(sibling.rfilename, sibling.size or 0, status)
+
+    def _kept(self, path: str) -> str | None:
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(
+            self._storage["repo_id"],
+            path,
+            cache_dir=self._cache,
+            revision=self._storage["revision"],
+            repo_type=self._storage["repo_type"],
+        )
+        return found if isinstance(found, str) else None
+
+
+def pin(services: Services, storage: Mapping[str, Any], workspace: str) -> dict[str, Any]:
+    """The storage of a new fileset, with the commit that its revision stands for now.
+
+    Raises:
+        HTTPException: 400, the repository cannot be read.
+    """
+    repo_type = storage.get("repo_type") or "model"
+    if repo_type not in _REPO_TYPES:
+        raise HTTPException(400, f"repo_type is {repo_type!r}: give one of {', '.join(_REPO_TYPES)}")
+    revision = storage.get("revision") or "main"
+    whole = {
+        "type": "huggingface",
+        "repo_id": storage["repo_id"],
+        "repo_type": repo_type,
+        "revision": revision,
+        "token_secret": storage.get("token_secret"),
+        "endpoint": storage.get("endpoint"),
+    }
+    check_url(_endpoint(whole), services.settings)
+    try:
+        found = _info(whole, _token(services, whole, workspace), revision)
+    except PlatformError as error:
+        named = f"{storage['repo_id']}@{revision}"
+        raise HTTPException(
+            400, f"Error creating fileset: ['Failed to access Huggingface repository {named}']: {error}"
+        ) from error
+    return whole | {"revision": found.sha, "original_revision": revision}
+
+
+def _info(storage: Mapping[str, Any], token: str | None, revision: str) -> Any:
+    from huggingface_hub import HfApi
+
+    api = HfApi(endpoint=_endpoint(storage), token=token or False)
+    try:
+        return api.repo_info(
+            storage["repo_id"],
+            repo_type=storage["repo_type"],
+            revision=revision,
+            files_metadata=True,
+            timeout=_SECONDS,
+        )
+    except Exception as error:  # as in `place`
+        raise PlatformError(f"{_named(storage)} cannot be read: {_told(error)}") from error
+
+
+def _token(services: Services, storage: Mapping[str, Any], workspace: str) -> str | None:
+    name = storage.get("token_secret")
+    return read_secret(services, name, workspace) if name else None
+
+
+def _endpoint(storage: Mapping[str, Any]) -> str:
+    return (storage.get("endpoint") or os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def _named(storage: Mapping[str, Any]) -> str:
+    return f"{storage['repo_type']} {storage['repo_id']} at {_endpoint(storage)}"
+
+
+def _told(error: Exception) -> str:
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first[:300]}"
