@@ -3,11 +3,10 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+from running_platform import Platform
 
 from referee.platform.settings import Settings
 from referee.testing import ScriptedEndpoint
-
-from running_platform import Platform
 
 
 @pytest.fixture

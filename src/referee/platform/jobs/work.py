@@ -121,14 +121,15 @@ class Worker:
             requests=True,
         )
         beating = asyncio.create_task(self._beat(task.job_id, cut, seen))
-        counts: Counts | None = None
+        finish = partial(self.board.finish, task.job_id, cut, self.name)
         try:
             counts = await _run(run, folder, cut)
-        finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
-            finish = partial(self.board.finish, task.job_id, cut, self.name, done=counts is not None)
-            await asyncio.to_thread(finish, counts or _counts(seen))
+        except BaseException:
+            await _end(beating)
+            await asyncio.to_thread(finish, _counts(seen), done=False)
+            raise
+        await _end(beating)
+        await asyncio.to_thread(finish, counts, done=True)
         log(
             f"rows {cut.first_row:,} to {cut.first_row + cut.rows - 1:,} are done: "
             f"{counts.unclear:,} unclear, {counts.failed:,} failed"
@@ -172,6 +173,11 @@ async def _run(run: Run, folder: Path, cut: Cut) -> Counts:
             raise
         return counts
     return await asyncio.to_thread(tally, folder, cut.number)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _counts(seen: list[Progress]) -> Counts:
