@@ -12,6 +12,7 @@ from referee.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from referee.validation.agreement import Validation
+    from referee.validation.comparing import compare
     from referee.validation.comparison import Comparison
     from referee.validation.correction import Correction
     from referee.validation.planning import Plan
@@ -22,6 +23,7 @@ _HOMES = {
     "Correction": "correction",
     "Plan": "planning",
     "Validation": "agreement",
+    "compare": "comparing",
     "validate": "validating",
 }
 
@@ -30,6 +32,7 @@ __all__ = [
     "Correction",
     "Plan",
     "Validation",
+    "compare",
     "validate",
 ]
 

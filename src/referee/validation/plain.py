@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+_LARGEST_WHOLE = 2**53
+
 
 def plain(value: Any, *, leave_out: tuple[str, ...] = ()) -> Any:
     """Dataclasses as objects by field name, tuples as lists, not-a-number and the infinities as null.
@@ -25,6 +27,8 @@ def plain(value: Any, *, leave_out: tuple[str, ...] = ()) -> Any:
         return {str(key): plain(part, leave_out=leave_out) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part, leave_out=leave_out) for part in value]
+    if isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
+        return None  # rows to show a difference that is rounding: no number of rows
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value

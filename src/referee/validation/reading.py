@@ -88,7 +88,7 @@ def _ordering(validation: Validation, figures: Agreement) -> str:
     if bias:
         text += f", {'but' if shown else 'and'} rates {bias}"
     if validation.labels_to_tell is not None:
-        text += f"; about {_round(validation.labels_to_tell)} more labels would tell"
+        text += f"; about {round_up(validation.labels_to_tell)} more labels would tell"
     return text + "."
 
 
@@ -99,7 +99,7 @@ def _bias(bias: Estimate) -> str | None:
     return f"{size:.1f} points too {'high' if bias.value > 0 else 'low'}" if size >= 0.05 else None
 
 
-def _round(number: int) -> str:
+def round_up(number: int) -> str:
     """A planned number to two digits that count."""
     if number < 20:
         return str(number)
@@ -270,7 +270,7 @@ def _about_correlation(validation: Validation, figures: Agreement) -> list[Advic
         if r.low is not None and r.low > GOOD:
             return [Advice("good", f"r = {r} is good by the usual mark (over {GOOD}).")]
         more = _more(r, GOOD, figures.n)
-        tell = f"; about {_round(more)} more labels would tell" if more else ""
+        tell = f"; about {round_up(more)} more labels would tell" if more else ""
         return [Advice("note", f"r = {r} is over {GOOD}, the usual mark of a good judge, but may be lower{tell}.")]
     if r.value < LOW:
         text = (

@@ -25,7 +25,7 @@ from referee.statistics import (
 )
 from referee.statistics.columns import Floats
 from referee.validation.agreement import Calibration, Clusters, Columns, Level, Scale, Validation
-from referee.validation.asking import Question, human_fields, read_scale
+from referee.validation.asking import Question, read_scale
 from referee.validation.disagreements import disagreements
 from referee.validation.joined import ALONE, Joined, Sides, join, number_sides
 from referee.validation.people import Cell, HumanScale
@@ -105,6 +105,7 @@ def validation_of(
     by: str | None = None,
     wanted_scale: tuple[float, float] | None = None,
     human_scale: tuple[float, float] | None = None,
+    table: Table | None = None,
     kept: NDArray[np.bool_] | None = None,
     confidence: float = 0.95,
     draws: int = 2000,
@@ -115,16 +116,13 @@ def validation_of(
 
     Args:
         joined: judge and people side by side.
+        table: its columns as numbers, where they were read already.
         kept: of several judges, the rows that all of them scored; the others count as left out.
         brief: leave out what stands for one judge alone: people's ceiling, trivial judges, alignment, disagreements.
         name, by, wanted_scale, human_scale, confidence, draws, seed: as `validate`.
     """
     opened = joined.results
-    scale = opened.scale
-    if wanted_scale is not None:
-        whole = all(end.is_integer() for end in wanted_scale) and wanted_scale[1] - wanted_scale[0] >= 2
-        scale = Scale(*wanted_scale, whole, {} if scale is None else scale.labels, True)
-    table = _table(joined, scale, None if human_scale is None else HumanScale(*human_scale))
+    table = table or table_of(joined, wanted_scale, human_scale)
     both = ~np.isnan(table.sides.judge) & ~np.isnan(table.sides.human)
     if kept is not None:
         both &= kept
@@ -136,7 +134,7 @@ def validation_of(
     options: dict[str, Any] = {"confidence": confidence, "draws": draws, "seed": seed}
     figures: Agreement | None = None
     if table.kind == "numbers":
-        figures = agreement(x, y, clusters=keys, categories=_categories(scale, x, y), **options)
+        figures = agreement(x, y, clusters=keys, categories=categories_of(scale, x, y), **options)
     shown = _label_figures(table, joined, both, x, y, keys, options)
     ceiling, alpha = (None, None) if brief else _people(table, joined, both, options)
     positions = np.flatnonzero(both)
@@ -188,7 +186,9 @@ def read_out(validation: Validation, joined: Joined) -> Validation:
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
+    """The columns as numbers, and what kind of scores they are."""
+
     kind: Literal["numbers", "labels"]
     sides: Sides
     """For labels without values: the numbers of the labels in `names`."""
@@ -196,19 +196,39 @@ class _Table:
     """The labels by their number; empty for numbers."""
 
 
-def _table(joined: Joined, scale: Scale | None, human_scale: HumanScale | None) -> _Table:
+def table_of(
+    joined: Joined,
+    wanted_scale: tuple[float, float] | None = None,
+    human_scale: tuple[float, float] | None = None,
+    known: tuple[str, ...] = (),
+) -> Table:
+    """The columns as numbers.
+
+    Args:
+        joined: judge and people side by side.
+        wanted_scale: the score's scale as the caller has it, instead of the judge file's.
+        human_scale: people's scale, where it is another.
+        known: labels that get the first numbers, so that several runs number them alike.
+
+    Raises:
+        DataError: a word among numbers, or a score off its scale.
+    """
+    scale = joined.results.scale
+    if wanted_scale is not None:
+        whole = all(end.is_integer() for end in wanted_scale) and wanted_scale[1] - wanted_scale[0] >= 2
+        scale = Scale(*wanted_scale, whole, {} if scale is None else scale.labels, True)
     if not (scale is not None and scale.labels) and not any(joined.label):
         said = [value for value in joined.judge if value is not None]
         told = [value for row in joined.human for value in row if value is not None]
         if said and told and all(isinstance(value, str) for value in (*said, *told)):
-            return _labels_only(joined)
-    return _Table("numbers", number_sides(joined, scale, human_scale), ())
+            return _labels_only(joined, known)
+    return Table("numbers", number_sides(joined, scale, None if human_scale is None else HumanScale(*human_scale)), ())
 
 
-def _labels_only(joined: Joined) -> _Table:
+def _labels_only(joined: Joined, known: tuple[str, ...]) -> Table:
     """Labels that stand for no value: each gets a number, and several people's are settled by their majority."""
     human = [_majority(row) for row in joined.human]
-    names = tuple(dict.fromkeys(str(value) for value in (*human, *joined.judge) if value is not None))
+    names = tuple(dict.fromkeys(str(value) for value in (*known, *human, *joined.judge) if value is not None))
     if len(names) > 50:
         raise DataError(
             f"the judge's and people's labels take {len(names)} different values, such as {', '.join(names[:3])}: "
@@ -226,7 +246,7 @@ def _labels_only(joined: Joined) -> _Table:
             if value is not None:
                 ratings[at, person] = number.get(str(value), math.nan)
     scale = Scale(0.0, float(max(1, len(names) - 1)), True, {}, False)
-    return _Table("labels", Sides(codes(joined.judge), codes(human), ratings, scale), names)
+    return Table("labels", Sides(codes(joined.judge), codes(human), ratings, scale), names)
 
 
 def _majority(row: Sequence[Cell]) -> Cell:
@@ -262,15 +282,16 @@ def _clusters(joined: Joined, both: NDArray[np.bool_]) -> Clusters:
     )
 
 
-def _categories(scale: Scale, x: Floats, y: Floats) -> Sequence[float] | None:
+def categories_of(scale: Scale, *columns: Floats) -> Sequence[float] | None:
+    """The scores that a known scale allows, where the columns hold no other; else None."""
     levels = scale.levels if scale.known else ()
-    if not levels or len(levels) > 50 or not (np.isin(x, levels).all() and np.isin(y, levels).all()):
+    if not levels or len(levels) > 50 or not all(np.isin(column, levels).all() for column in columns):
         return None
     return levels
 
 
 def _label_figures(
-    table: _Table,
+    table: Table,
     joined: Joined,
     both: NDArray[np.bool_],
     x: Floats,
@@ -298,7 +319,7 @@ def _label_figures(
 
 
 def _people(
-    table: _Table, joined: Joined, both: NDArray[np.bool_], options: dict[str, Any]
+    table: Table, joined: Joined, both: NDArray[np.bool_], options: dict[str, Any]
 ) -> tuple[Agreement | None, Estimate | None]:
     """How people agree with one another on the rows that count, where several rated any."""
     ratings = table.sides.ratings[both]
@@ -376,6 +397,3 @@ def _calibration(
         )
         for part in parts
     )
-
-
-__all__ = ["human_fields", "validate", "validation_of"]
