@@ -2,21 +2,29 @@
 
 Blocks of one page run in order, in one empty folder. Python shares its names across the page; shell lines run with the
 project's commands; `# file: NAME` on top of a block writes it to that file; YAML without a name must be a judge or a
-part of one. `make` lines are looked up in the Makefile, since running them here would run this test again.
+part of one, and so must a file that has scores. `ng_run` runs beside what follows it, once it has said that it is
+ready, to the next `ng_run` or the page's end; env.yaml gets a head server on a free port, as pages are tested side by
+side.
+`make` lines are looked up in the Makefile, since running them here would run this test again.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from referee.gym import commands as gym_commands
 from referee.judge import Judge
 from referee.testing import ScriptedEndpoint
 
@@ -32,16 +40,21 @@ WHOLE: dict[str, Any] = {
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
-    """A folder with the project's command in it, run by this Python."""
+    """A folder with the project's commands in it, run by this Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    command = folder / "referee"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from referee.cli import main; main()" "$@"\n')
-    command.chmod(0o755)
+    calls = {
+        name: f"from referee.gym.commands import {name} as main" for name in vars(gym_commands) if name[:3] == "ng_"
+    }
+    for name, imported in {"referee": "from referee.cli import main", **calls}.items():
+        command = folder / name
+        command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{imported}; raise SystemExit(main())" "$@"\n')
+        command.chmod(0o755)
     return folder
 
 
 @pytest.mark.local
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "page"
@@ -50,30 +63,69 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, commands: Path, mo
     monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
     monkeypatch.setenv("NVIDIA_API_KEY", "a-key")
     names: dict[str, Any] = {"__name__": "__docs__"}
-    with ScriptedEndpoint('{"helpfulness": 4}') as endpoint:
+    with ScriptedEndpoint('{"helpfulness": 4}') as endpoint, ExitStack() as beside:
         monkeypatch.setenv("JUDGE_URL", endpoint.url)
+        _write("env.yaml", "")
         for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
-            _run(language, text, names, page)
+            _run(language, text, names, page, beside)
 
 
-def _run(language: str, text: str, names: dict[str, Any], page: Path) -> None:
+def _run(language: str, text: str, names: dict[str, Any], page: Path, beside: ExitStack) -> None:
     first, _, rest = text.partition("\n")
     if first.startswith("# file: "):
         name = first.removeprefix("# file: ").strip()
-        Path(name).write_text(rest, encoding="utf-8")
-        if language == "yaml":
+        _write(name, rest)
+        if language == "yaml" and "scores" in yaml.safe_load(rest):
             Judge.load(name)
     elif language == "python":
         exec(compile(text, str(page), "exec"), names)
     elif language == "bash":
         for line in text.strip().splitlines():
-            _shell(line, page)
+            if line.startswith("ng_run "):
+                beside.close()
+                beside.enter_context(_running(line, page))
+            else:
+                _shell(line, page)
     elif language == "yaml":
         Judge.parse(WHOLE | yaml.safe_load(text))
     else:
         assert language in ("text", "mermaid"), (
             f"{page.name} has a block of {language or 'no'} language, which is not run"
         )
+
+
+def _write(name: str, text: str) -> None:
+    if name == "env.yaml":
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            text += f"head_server: {{port: {probe.getsockname()[1]}}}\n"
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _running(line: str, page: Path) -> Iterator[None]:
+    """Servers that run while the context is open, and stop by themselves at Ctrl-C."""
+    process = subprocess.Popen(
+        ["bash", "-ec", f"exec {line}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    try:
+        said: list[str] = []
+        for printed in process.stdout:
+            said.append(printed)
+            if "stop with Ctrl-C" in printed:
+                break
+        else:
+            raise AssertionError(f"{page.name}: {line}\n{''.join(said)}")
+        yield
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
 
 def _shell(line: str, page: Path) -> None:
