@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from referee.validation.agreement import Validation
     from referee.validation.comparing import compare
     from referee.validation.comparison import Comparison
+    from referee.validation.correcting import estimate
     from referee.validation.correction import Correction
     from referee.validation.planning import Plan
     from referee.validation.validating import validate
@@ -24,6 +25,7 @@ _HOMES = {
     "Plan": "planning",
     "Validation": "agreement",
     "compare": "comparing",
+    "estimate": "correcting",
     "validate": "validating",
 }
 
@@ -33,6 +35,7 @@ __all__ = [
     "Plan",
     "Validation",
     "compare",
+    "estimate",
     "validate",
 ]
 

@@ -127,7 +127,7 @@ def validation_of(
     if kept is not None:
         both &= kept
     left_out = _left_out(joined, table.sides, kept)
-    clusters = _clusters(joined, both)
+    clusters = clusters_of(joined, both)
     keys = None if joined.clusters is None else [joined.clusters[at] for at in np.flatnonzero(both)]
     x, y = table.sides.judge[both], table.sides.human[both]
     scale = table.sides.scale
@@ -270,7 +270,8 @@ def _left_out(joined: Joined, sides: Sides, kept: NDArray[np.bool_] | None) -> d
     return dict(counts.most_common())
 
 
-def _clusters(joined: Joined, both: NDArray[np.bool_]) -> Clusters:
+def clusters_of(joined: Joined, both: NDArray[np.bool_]) -> Clusters:
+    """Which of the rows that count belong together."""
     n = int(both.sum())
     if joined.clusters is None or joined.cluster_field is None:
         return Clusters(None, n, False, "every row stands alone")
