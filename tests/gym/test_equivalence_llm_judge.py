@@ -221,3 +221,22 @@ def test_no_more_judge_calls_than_the_limit_are_in_flight() -> None:
 
             gym.wait(many())
         assert endpoint.served.most_in_flight == 2
+
+
+def test_labels_and_a_system_message_are_settings() -> None:
+    settings = {"judge_equal_label": "SAME", "judge_not_equal_label": "OTHER", "judge_system_message": "Be {strict}."}
+    with environment("SAME, not OTHER", **settings) as (gym, endpoint):
+        assert gym.verify(NAME, "a", expected_answer="b")["reward"] == 1.0
+        assert endpoint.requests[0].body["input"][0] == {"role": "system", "content": "Be {strict}."}
+    assert compare("[[A=B]]", settings=settings)[0]["judge_status"] == "unclear"
+
+
+def test_the_question_is_the_last_user_text() -> None:
+    turns = [
+        {"role": "user", "content": "first"},
+        {"role": "assistant", "content": "well"},
+        {"role": "user", "content": [{"type": "input_text", "text": "second"}]},
+    ]
+    with environment(EQUAL) as (gym, endpoint):
+        gym.post(NAME, "/verify", rollout("a", expected_answer="b") | {"responses_create_params": {"input": turns}})
+        assert endpoint.requests[0].body["input"][-1]["content"] == "Q=second;E=b;G=a"
