@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from referee.cli import compare, demo, estimate, evaluate, journal, models, serve, validate
+from referee.cli import compare, demo, estimate, evaluate, journal, models, plan, serve, validate
 from referee.cli.exits import ERROR, INTERRUPTED, complain
 from referee.errors import RefereeError
 
@@ -48,6 +48,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("validate")(validate.validate)
 app.command("compare")(compare.compare)
 app.command("estimate")(estimate.estimate)
+app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.add_typer(journal.app, name="journal")

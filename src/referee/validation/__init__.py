@@ -12,6 +12,7 @@ from referee.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from referee.validation.agreement import Validation
+    from referee.validation.budgeting import plan
     from referee.validation.comparing import compare
     from referee.validation.comparison import Comparison
     from referee.validation.correcting import estimate
@@ -26,6 +27,7 @@ _HOMES = {
     "Validation": "agreement",
     "compare": "comparing",
     "estimate": "correcting",
+    "plan": "budgeting",
     "validate": "validating",
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "Validation",
     "compare",
     "estimate",
+    "plan",
     "validate",
 ]
 

@@ -37,14 +37,16 @@ class Question:
             DataError: they cannot be used as asked.
         """
         results, human, cluster, judge = self.results, self.human, self.cluster, self.judge
-        if not isinstance(human, str) and not _names(human):
+        if not isinstance(human, str) and len(human) and not _names(human):
             (results, human, cluster), judge = _columns(results, human, cluster), "judge"
         elif cluster is not None and not isinstance(cluster, str):
             raise DataError(
                 "cluster is a column, and human the name of a field: give both as columns, or both as names"
             )
         fields = human_fields(human)
-        opened = open_results(results, judge=judge, score=self.score, prefer=fields[0].rpartition(".")[2])
+        opened = open_results(
+            results, judge=judge, score=self.score, prefer=fields[0].rpartition(".")[2] if fields else ""
+        )
         first = next(iter(opened), None)
         people = open_people(fields, self.labels, self.key, first.item if first is not None else {})
         return opened, people, cluster
@@ -53,7 +55,7 @@ class Question:
 def human_fields(human: str | Columns) -> tuple[str, ...]:
     """The fields with people's scores; `a,b` are two."""
     names = [name.strip() for name in human.split(",")] if isinstance(human, str) else [str(name) for name in human]
-    if not all(names) or not names:
+    if not all(names) or (not names and isinstance(human, str)):
         raise DataError(f"human is {human!r}; name the field with people's scores, several by commas")
     if len(set(names)) < len(names):
         raise DataError(f"human names a field twice: {', '.join(names)}")

@@ -235,7 +235,7 @@ def number_sides(found: Joined, scale: Scale | None, human_scale: HumanScale | N
         values = _labels_seen(found)
     folded = {label.strip().casefold(): value for label, value in values.items()}
     judge = _numbers(found.judge, folded, f"the judge's {found.results.score!r}", found, "judge")
-    width = max((len(row) for row in found.human), default=1)
+    width = max((len(row) for row in found.human), default=0)
     ratings = np.full((len(found), width), np.nan)
     names = found.people.fields
     for person in range(width):

@@ -25,11 +25,11 @@ FEW_ROWS = 30
 
 def labels_to_tell(figures: Agreement | None, *, power: float = 0.8) -> int | None:
     """How many more labels would show that the judge orders answers better than chance; see `Validation`."""
-    return None if figures is None else _more(figures.pearson, 0.0, figures.n, power)
+    return None if figures is None else more_to_show(figures.pearson, 0.0, figures.n, power)
 
 
-def _more(estimate: Estimate, threshold: float, n: int, power: float = 0.8) -> int | None:
-    """More rows that would show a correlation to be on the side of `threshold` on which it seems to be."""
+def more_to_show(estimate: Estimate, threshold: float, n: int, power: float = 0.8) -> int | None:
+    """More rows that would show a correlation to be on the side of `threshold` on which it seems to be; else None."""
     if estimate.value is None or estimate.low is None or estimate.high is None or estimate.excludes(threshold):
         return None
     if threshold == 0 and estimate.value <= 0:
@@ -269,7 +269,7 @@ def _about_correlation(validation: Validation, figures: Agreement) -> list[Advic
     if r.value > GOOD:
         if r.low is not None and r.low > GOOD:
             return [Advice("good", f"r = {r} is good by the usual mark (over {GOOD}).")]
-        more = _more(r, GOOD, figures.n)
+        more = more_to_show(r, GOOD, figures.n)
         tell = f"; about {round_up(more)} more labels would tell" if more else ""
         return [Advice("note", f"r = {r} is over {GOOD}, the usual mark of a good judge, but may be lower{tell}.")]
     if r.value < LOW:
