@@ -175,9 +175,37 @@ def _concordance(x: Floats, y: Floats) -> Floats:
 
 
 def _net_concordance(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """For each row, the weight of rows concordant with it less that of discordant ones, without comparing all pairs."""
-    concordant = _dominated(x, y, weights) + _dominated(-x, -y, weights)
-    return concordant - _dominated(-x, y, weights) - _dominated(x, -y, weights)
+    """For each row, the weight of rows concordant with it less that of discordant ones, without comparing all pairs.
+
+    Rows that are smaller in both are counted; the other three quarters follow from how many are smaller in one.
+    """
+    in_x, in_y = Groups.of(x), Groups.of(y)
+    below_both = _dominated(x, y, weights)
+    below_x, same_x = _below(in_x.of_row, weights)
+    below_y, same_y = _below(in_y.of_row, weights)
+    # Within equal y, the weight that is smaller in x; within equal x, the weight that is smaller in y.
+    below_x_same_y, same = _below_within(in_y.of_row, in_x.of_row, weights)
+    same_x_below_y, _ = _below_within(in_x.of_row, in_y.of_row, weights)
+    below_x_above_y = below_x - below_both - below_x_same_y
+    above_x_below_y = below_y - below_both - same_x_below_y
+    above_x = weights.sum() - below_x - same_x
+    above_both = above_x - above_x_below_y - (same_y - same - below_x_same_y)
+    return below_both + above_both - below_x_above_y - above_x_below_y
+
+
+def _below(of_row: Ints, weights: Floats) -> tuple[Floats, Floats]:
+    """For each row, the weight of rows with a smaller value, and of those with the same."""
+    sums = np.bincount(of_row, weights=weights).astype(np.float64)
+    return (np.cumsum(sums) - sums)[of_row], sums[of_row]
+
+
+def _below_within(group: Ints, value: Ints, weights: Floats) -> tuple[Floats, Floats]:
+    """The same among the rows of the same group."""
+    levels = int(value.max()) + 1
+    code = np.unique(group * levels + value, return_inverse=True)[1]
+    below, same = _below(code.reshape(-1), weights)
+    whole, _ = _below(group, weights)
+    return below - whole, same
 
 
 def _dominated(x: Floats, y: Floats, weights: Floats) -> Floats:
