@@ -34,6 +34,7 @@ def test_an_unknown_name_is_an_attribute_error():
         ("import referee", "pydantic jinja2 aiohttp orjson yaml rich typer"),
         ("from referee.judge import Judge", "aiohttp rich typer numpy"),
         ("from referee.cli import app", "aiohttp orjson yaml jinja2 rich.live numpy"),
+        ("from referee.cli.nemo import app", "aiohttp httpx2 fastapi sqlalchemy orjson yaml jinja2 rich.live"),
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_used(statement, absent):

@@ -6,37 +6,15 @@ on purpose is printed as its message, without a traceback.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from referee.cli import compare, demo, estimate, evaluate, journal, models, plan, serve, validate
-from referee.cli.exits import ERROR, INTERRUPTED, complain
-from referee.errors import RefereeError
-
-
-class _Commands(TyperGroup):
-    """The commands, with their errors turned into messages and exit codes."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except RefereeError as error:
-            complain(str(error))
-            raise typer.Exit(ERROR) from error
-        except BrokenPipeError:
-            raise  # whoever read the output has enough of it
-        except OSError as error:
-            complain(f"{error.filename or 'the disk or a file'}: {error.strerror or error}")
-            raise typer.Exit(ERROR) from error
-        except KeyboardInterrupt as error:
-            complain("interrupted")
-            raise typer.Exit(INTERRUPTED) from error
-
+from referee.cli.commands import Commands
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     help="Define a judge once, prove it against people, use it anywhere.",
     no_args_is_help=True,
     add_completion=False,

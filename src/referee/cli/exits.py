@@ -9,7 +9,7 @@ SOME_FAILED = 3
 INTERRUPTED = 130
 
 
-def complain(message: str) -> None:
+def complain(message: str, program: str = "referee") -> None:
     """Say on stderr what went wrong."""
-    typer.secho("referee: ", err=True, fg="red", bold=True, nl=False)
+    typer.secho(f"{program}: ", err=True, fg="red", bold=True, nl=False)
     typer.echo(message, err=True)
