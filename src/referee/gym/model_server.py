@@ -18,10 +18,9 @@ from referee.exchange import Failure, excerpt, read_reply
 from referee.gym.api import (
     BaseResponsesAPIModelConfig,
     NeMoGymChatCompletionCreateParamsNonStreaming,
-    NeMoGymResponseCreateParamsNonStreaming,
     SimpleResponsesAPIModel,
 )
-from referee.gym.api.routes import JSONAnswer, as_model, read_object
+from referee.gym.api.routes import JSONAnswer, as_model, check_params, read_object
 from referee.gym.upstream import FAILURE, NO_RETRIES, Upstream
 from referee.inference import Reply, RetryPolicy, Timeouts
 from referee.judge import Price
@@ -90,7 +89,7 @@ class EndpointModelServer(SimpleResponsesAPIModel):
     async def responses(self, request: Request, body: bytes) -> Response:
         """A Responses request, put to the endpoint."""
         params = read_object(body)
-        as_model(NeMoGymResponseCreateParamsNonStreaming, params)
+        check_params(params)
         return await self.respond(request, params)
 
     async def chat_completions(self, request: Request, body: bytes) -> JSONAnswer:

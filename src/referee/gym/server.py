@@ -26,8 +26,10 @@ from referee.errors import DefinitionError
 from referee.gym.configuration import Configuration, HeadConfig, ServerConfig, load_configuration
 from referee.gym.local_call import App, call_locally
 from referee.gym.running import answers_at, fetch_configuration
+from referee.inference.plain_http import Limits, NoAnswerError, PlainConnections, request_head
 
 log = logging.getLogger("referee.gym")
+_CONNECT = 10.0
 _TRIES = 3
 _PAUSE = 0.5
 
@@ -159,7 +161,8 @@ class ServerClient:
         self.configuration = configuration
         self._apps: Mapping[str, App] = {} if apps is None else apps
         self._urls = {server.name: server.url for server in configuration.servers}
-        self._session: aiohttp.ClientSession | None = None
+        self._connections = PlainConnections()
+        self._parsed: dict[str, URL] = {}
 
     async def post(
         self,
@@ -261,9 +264,7 @@ class ServerClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._connections.aclose()
 
     async def _over_http(
         self,
@@ -275,27 +276,47 @@ class ServerClient:
         params: Mapping[str, Any] | None,
         timeout: aiohttp.ClientTimeout | float | None,
     ) -> ServerResponse:
-        url = self.url_of(server_name) + url_path
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        limit = aiohttp.ClientTimeout(total=timeout, sock_connect=10) if isinstance(timeout, int | float) else timeout
+        base = self.url_of(server_name)
+        target = f"{url_path}?{URL.build(query=params).raw_query_string}" if params else url_path
+        given = timeout if isinstance(timeout, aiohttp.ClientTimeout) else aiohttp.ClientTimeout(total=timeout)
+        limits = Limits(connect=given.sock_connect or _CONNECT, read=given.sock_read, total=given.total)
+        parsed = self._parsed.get(base) or self._parse(base)
+        host, port = parsed.raw_host or "", parsed.port or 80
+        head = request_head(method, target, parsed.raw_authority, list(headers.items()))
         for left in reversed(range(_TRIES)):
             try:
-                async with self._session.request(
-                    method, url, data=body, headers=headers, params=params, timeout=limit or self._session.timeout
-                ) as response:
-                    return ServerResponse(response.status, response.raw_headers, await response.read(), url, method)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientConnectorError) as error:
+                reply = await self._connections.exchange(host, port, head, body, limits)
+            except NoAnswerError as error:
                 # A kept connection that the server has just closed looks like this, and so does a server restarting.
-                if not left:
-                    raise
-                log.debug("%s %s: %r; trying again", method, url, error)
+                if not left or error.trouble not in ("connect", "disconnected"):
+                    raise _as_client_error(f"{base}{url_path}", error) from error
+                log.debug("%s %s%s: %r; trying again", method, base, url_path, error)
                 await asyncio.sleep(_PAUSE)
+            else:
+                return ServerResponse(reply.status, reply.headers, reply.body, base + url_path, method)
         raise AssertionError("unreachable")
+
+    def _parse(self, url: str) -> URL:
+        self._parsed[url] = URL(url)
+        return self._parsed[url]
+
+
+class ServerUnreachableError(aiohttp.ClientOSError):
+    """No connection to a server could be made."""
+
+
+def _as_client_error(url: str, error: NoAnswerError) -> Exception:
+    """The error that aiohttp would raise, as environment authors catch those."""
+    match error.trouble:
+        case "connect":
+            number = error.error.errno if error.error is not None else None
+            return ServerUnreachableError(number, f"no connection to {url}: {error}")
+        case "connect_timeout" | "read_timeout" | "timeout":
+            return aiohttp.ServerTimeoutError(f"{url} did not answer in time")
+        case "disconnected":
+            return aiohttp.ServerDisconnectedError(f"{url} closed the connection without an answer")
+        case _:
+            return aiohttp.ClientPayloadError(f"{url} gave no whole answer: {error}")
 
 
 def encode_json(value: Any) -> bytes:

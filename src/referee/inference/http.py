@@ -1,19 +1,26 @@
-"""The transport over HTTP: one aiohttp session, connections unlimited, since our own limit stands before it."""
+"""The transport over HTTP, connections unlimited, since our own limit stands before it.
+
+Plain HTTP goes over connections of our own (`plain_http`); TLS, proxies and urls with credentials through aiohttp.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import BytesIO
 
 import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
+from referee.inference.plain_http import Limits, NoAnswerError, PlainConnections, request_head
 from referee.inference.transport import Reply, Timeouts, TransportError
 
 LARGEST_REPLY = 64 * 1024 * 1024
 _LARGE_BODY = 1 << 19
+_MOST_REMEMBERED = 1000
+_AGENT = ("User-Agent", "referee")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -24,9 +31,27 @@ class HttpTransport:
         self._connector: aiohttp.TCPConnector | None = None
         self._sessions: dict[tuple[int, Timeouts], tuple[aiohttp.ClientSession, Mapping[str, str]]] = {}
         self._urls: dict[str, URL] = {}
+        self._plain = PlainConnections()
+        self._ways: dict[tuple[str, int], _Way | None] = {}
+        self._limits: dict[Timeouts, Limits] = {}
+        self._proxied = any(os.environ.get(name) for name in _PROXIES)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts) -> Reply:
         """Send `body` and return the whole answer, whatever its status."""
+        key = (url, id(headers))
+        way = self._ways[key] if key in self._ways else self._find_way(url, headers)
+        if way is None:
+            return await self._post_by_aiohttp(url, body, headers, timeouts)
+        limits = self._limits.get(timeouts) or self._limit(timeouts)
+        try:
+            reply = await self._plain.exchange(way.host, way.port, way.head, body, limits)
+        except NoAnswerError as error:
+            raise _as_transport_error(url, error, timeouts) from error
+        return Reply(
+            reply.status, {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers}, reply.body
+        )
+
+    async def _post_by_aiohttp(self, url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts) -> Reply:
         session, _ = self._sessions.get((id(headers), timeouts)) or self._open(headers, timeouts)
         try:
             parsed = self._urls.get(url) or self._parse(url)
@@ -63,6 +88,7 @@ class HttpTransport:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        await self._plain.aclose()
         for session, _ in self._sessions.values():
             await session.close()
         self._sessions.clear()
@@ -84,14 +110,78 @@ class HttpTransport:
                 sock_read=timeouts.read if timeouts.read < timeouts.total else None,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=any(os.environ.get(name) for name in _PROXIES),
+            trust_env=self._proxied,
         )
         self._sessions[id(headers), timeouts] = session, headers
         return session, headers
 
+    def _find_way(self, url: str, headers: Mapping[str, str]) -> _Way | None:
+        if len(self._ways) >= _MOST_REMEMBERED:
+            self._ways.clear()
+        way = None if self._proxied else _plain_way(url, headers)
+        self._ways[url, id(headers)] = way
+        return way
+
+    def _limit(self, timeouts: Timeouts) -> Limits:
+        read = timeouts.read if timeouts.read < timeouts.total else None
+        self._limits[timeouts] = Limits(timeouts.connect, read, timeouts.total, LARGEST_REPLY)
+        return self._limits[timeouts]
+
     def _parse(self, url: str) -> URL:
         self._urls[url] = URL(url)
         return self._urls[url]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a url is reached without aiohttp. It holds the headers, whose identity it is known by."""
+
+    host: str
+    port: int
+    head: bytes
+    headers: Mapping[str, str]
+
+
+def _plain_way(url: str, headers: Mapping[str, str]) -> _Way | None:
+    if not url.startswith("http://"):
+        return None
+    try:
+        parsed = URL(url)
+        host, port = parsed.raw_host, parsed.port
+        if host is None or port is None or parsed.user is not None:
+            return None
+        shown = parsed.raw_authority
+        given = [*headers.items(), *([] if any(name.lower() == "user-agent" for name in headers) else [_AGENT])]
+        return _Way(
+            host, port, request_head("POST", parsed.raw_path_qs, parsed.host_port_subcomponent or shown, given), headers
+        )
+    except ValueError as error:
+        raise TransportError("unreachable", f"{url}: {error}") from error
+
+
+def _as_transport_error(url: str, error: NoAnswerError, timeouts: Timeouts) -> TransportError:
+    match error.trouble:
+        case "connect":
+            system = error.error
+            number = system.errno if system is not None else None
+            told = system.strerror if system is not None else None
+            # asyncio's own text of a system error ("Connect call failed") says less than the system's.
+            reason = os.strerror(number) if number and number > 0 else told or str(error)
+            return TransportError("unreachable", f"{url}: no connection: {reason}")
+        case "connect_timeout":
+            return TransportError("timeout", f"{url} did not answer within {timeouts.connect:g} s of connecting")
+        case "read_timeout":
+            return TransportError("timeout", f"{url} did not answer within {timeouts.read:g} s of waiting for data")
+        case "timeout":
+            return TransportError("timeout", f"{url} did not answer within {timeouts.total:g} s")
+        case "disconnected":
+            return TransportError("unreachable", f"{url} closed the connection without an answer")
+        case "cut":
+            return TransportError("bad_reply", f"{url} stopped in the middle of its answer")
+        case "too_large":
+            return TransportError("bad_reply", f"{url} answered with {error}: more than is read")
+        case "malformed":
+            return TransportError("bad_reply", f"{url} answered what is not HTTP: {error}")
 
 
 async def _bounded(response: aiohttp.ClientResponse, url: str) -> bytes:

@@ -239,6 +239,38 @@ class NeMoGymResponseCreateParamsNonStreaming(BaseModel):
     stream: Literal[False] | None = None
 
 
+_PLAIN: dict[str, tuple[type, ...]] = {
+    "instructions": (str,),
+    "max_output_tokens": (int,),
+    "model": (str,),
+    "temperature": (float, int),
+    "top_p": (float, int),
+    "user": (str,),
+}
+_MESSAGE = frozenset({"role", "content", "type"})
+_ROLES = frozenset({"user", "assistant", "system", "developer"})
+
+
+def are_plain(params: dict[str, Any]) -> bool:
+    """Whether these are parameters of the commonest form, which need no model to be found sound: a text or a
+    conversation of texts, and the usual sampling parameters. Servers check the same parameters several times in a
+    rollout; this costs a tenth of what the model does."""
+    for key, value in params.items():
+        if key != "input" and type(value) not in _PLAIN.get(key, ()):
+            return False
+    given = params.get("input")
+    if type(given) is str:
+        return True
+    return type(given) is list and all(
+        type(item) is dict
+        and item.keys() <= _MESSAGE
+        and type(item.get("content")) is str
+        and item.get("role") in _ROLES
+        and item.get("type", "message") == "message"
+        for item in given  # pyright: ignore[reportUnknownVariableType]
+    )
+
+
 class NeMoGymResponseInputTokensDetails(_Kept):
     """How many of the input's tokens were cached."""
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from referee.gym.api.responses import NeMoGymResponseCreateParamsNonStreaming, are_plain
 from referee.gym.local_call import Message, Receive, Send
 from referee.gym.server import encode_json
 
@@ -153,6 +154,28 @@ def as_model(kind: type[Model], row: dict[str, Any]) -> Model:
             for mistake in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise BodyError(mistakes) from error
+
+
+def check_params(params: Any, row: dict[str, Any] | None = None) -> None:
+    """Refuse what is not `responses_create_params`.
+
+    Args:
+        params: the parameters, decoded.
+        row: the row that they are of, where they are: mistakes are placed in it then.
+
+    Raises:
+        BodyError: they are not such parameters.
+    """
+    if type(params) is dict and are_plain(params):  # pyright: ignore[reportUnknownArgumentType]
+        return
+    if row is not None:
+        as_model(_Row, row)
+    else:
+        as_model(NeMoGymResponseCreateParamsNonStreaming, params)
+
+
+class _Row(BaseModel):
+    responses_create_params: NeMoGymResponseCreateParamsNonStreaming
 
 
 def read_object(raw: bytes) -> dict[str, Any]:

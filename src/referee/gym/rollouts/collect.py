@@ -37,7 +37,7 @@ from referee.gym.rollouts.keys import (
 )
 from referee.gym.rollouts.prepare import Prepared
 from referee.gym.rollouts.tally import Tally
-from referee.gym.server import ServerClient, ServerResponse
+from referee.gym.server import ServerClient, ServerResponse, ServerUnreachableError
 from referee.inference.retries import failure_kind
 
 NO_PERSIST = "_ng_no_persist"
@@ -194,7 +194,7 @@ class _Collector:
         assert agent is not None
         try:
             answer = await self._client.request(agent, "/run", "POST", data=line, headers=_HEADERS)
-        except aiohttp.ClientConnectorError as error:
+        except ServerUnreachableError as error:
             gone = f"the agent {agent!r} is gone ({error}): is ng_run still running?"
             raise RunStopped(gone, "unreachable") from error
         except (aiohttp.ClientError, OSError) as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,13 +21,11 @@ from referee.gym.api import (
     AggregateMetrics,
     AggregateMetricsRequest,
     BaseResponsesAPIAgentConfig,
-    BaseRunRequest,
     ModelServerRef,
-    NeMoGymResponseCreateParamsNonStreaming,
     ResourcesServerRef,
     SimpleResponsesAPIAgent,
 )
-from referee.gym.api.routes import JSONAnswer, as_model, problem, read_object
+from referee.gym.api.routes import JSONAnswer, check_params, problem, read_object
 from referee.gym.server import ServerResponse
 from referee.gym.upstream import FAILURE
 from referee.inference.retries import failure_kind
@@ -51,12 +49,6 @@ class SimpleAgentConfig(BaseResponsesAPIAgentConfig):
     max_steps: int | None = Field(default=None, gt=0)
 
 
-class SimpleAgentRunRequest(BaseRunRequest):
-    """A row; its other fields are the environment's."""
-
-    model_config = ConfigDict(extra="allow")
-
-
 class SimpleAgent(SimpleResponsesAPIAgent):
     """The agent."""
 
@@ -65,7 +57,7 @@ class SimpleAgent(SimpleResponsesAPIAgent):
     async def run(self, request: Request, body: bytes) -> Response:
         """Roll a row out: the verify response, or an error that says which server failed and how."""
         row = read_object(body)
-        as_model(SimpleAgentRunRequest, row)
+        check_params(row.get("responses_create_params"), row)
         environment = self.config.resources_server.name
         cookies = dict(request.cookies)
         try:
@@ -81,7 +73,7 @@ class SimpleAgent(SimpleResponsesAPIAgent):
     async def responses(self, request: Request, body: bytes) -> Response:
         """Let the policy answer, tools and all; the cookies of both servers come back with the answer."""
         params = read_object(body)
-        as_model(NeMoGymResponseCreateParamsNonStreaming, params)
+        check_params(params)
         tool_cookies, model_cookies = dict(request.cookies), Cookies()
         try:
             answer = JSONAnswer(await self._respond(params, tool_cookies, model_cookies))
