@@ -7,6 +7,7 @@ setting says otherwise. Environments add figures of their own by overriding `com
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -81,6 +82,9 @@ def compute_aggregate_metrics(
     groups: dict[Any, list[Row]] = defaultdict(list)
     for row in counted:
         groups[row.get(TASK_INDEX_KEY_NAME, 0)].append(row)
+    for group in groups.values():
+        # Rollouts come as they end; of the first k the figures are those of the first k numbers.
+        group.sort(key=lambda row: row.get(ROLLOUT_INDEX_KEY_NAME, 0))
     keys = sorted(groups)
     figures = {
         key: describe(groups[key])
@@ -144,12 +148,20 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {"num_rollouts": len(rows), "num_judge_failed": failed, "num_judge_unclear": unclear}
 
 
+def _mean(values: list[float]) -> float:
+    # An exact sum, so that the same rollouts have the same mean in whatever order they came.
+    return math.fsum(values) / len(values)
+
+
 def _std(values: list[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else 0.0
+    if len(values) < 2:
+        return 0.0
+    mean = _mean(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 _FIGURES: dict[str, Callable[[list[float]], float]] = {
-    "mean": lambda values: sum(values) / len(values),
+    "mean": _mean,
     "max": max,
     "min": min,
     "median": statistics.median,

@@ -18,8 +18,6 @@ from starlette.responses import Response
 
 from referee.exchange import FailureKind, excerpt
 from referee.gym.api import (
-    AggregateMetrics,
-    AggregateMetricsRequest,
     BaseResponsesAPIAgentConfig,
     ModelServerRef,
     ResourcesServerRef,
@@ -83,10 +81,12 @@ class SimpleAgent(SimpleResponsesAPIAgent):
             answer.headers.append("set-cookie", f"{name}={value}; Path=/")
         return answer
 
-    async def aggregate_metrics(self, body: AggregateMetricsRequest) -> AggregateMetrics:
-        """The environment's figures."""
-        answer = await self._post(self.config.resources_server.name, "/aggregate_metrics", body.model_dump_json(), {})
-        return AggregateMetrics.model_validate_json(answer)
+    async def aggregate_metrics(self, body: bytes) -> Response:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The environment's figures. The body is passed on as it came: it holds every rollout there is."""
+        try:
+            return JSONAnswer(await self._post(self.config.resources_server.name, "/aggregate_metrics", body, {}))
+        except ServerFailure as failure:
+            return failure.answer()
 
     async def _respond(self, params: Json, tool_cookies: Cookies, model_cookies: Cookies) -> bytes:
         """The policy's answer as JSON: its only one as it came, of several all that was said and done."""
