@@ -9,7 +9,7 @@ MODEL := .venv/.model
 PIP := -m pip install --quiet --quiet --disable-pip-version-check
 WHOLE := --group dev --editable '.[all]' --editable compat/nemo
 
-.PHONY: help setup demo test bench simulate chaos check format constraints clean
+.PHONY: help setup demo test bench simulate chaos soak check format constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -22,15 +22,19 @@ demo: setup ## judge fifty answers of known quality with the embedded model; the
 test: setup ## run the tests on all cores; ARGS=… goes to pytest
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-bench: setup ## measure the engine and the statistics against their bars; LARGE=1 adds a million rows, RECORD=1 keeps it
+bench: setup ## measure engine, statistics and reward servers against their bars; LARGE=1: a million rows, RECORD=1 keeps it
 	@$(BIN)/python benchmarks/evaluation.py $(if $(LARGE),--large) $(if $(RECORD),--record)
 	@$(BIN)/python benchmarks/agreement.py $(if $(RECORD),--record)
+	@$(BIN)/python benchmarks/gym.py $(if $(RECORD),--record)
 
 simulate: $(INSTALLED) ## measure how often the intervals cover the truth, a quarter of an hour; RECORD=1 keeps it
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/simulate_coverage.py $(if $(RECORD),--into docs/statistics.md)
 
 chaos: setup ## kill -9 a run at 20 random moments and compare it with an undisturbed one; RECORD=1 keeps it
 	@$(BIN)/python chaos/evaluation.py $(if $(RECORD),--record)
+
+soak: setup ## 50,000 rollouts with faults and two kills, every row accounted for; RECORD=1 keeps it
+	@$(BIN)/python soak/rollouts.py $(if $(RECORD),--record)
 
 check: $(INSTALLED) ## look at format, lint and types
 	@$(BIN)/ruff format --check .

@@ -84,7 +84,8 @@ class SimpleAgent(SimpleResponsesAPIAgent):
     async def aggregate_metrics(self, body: bytes) -> Response:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The environment's figures. The body is passed on as it came: it holds every rollout there is."""
         try:
-            return JSONAnswer(await self._post(self.config.resources_server.name, "/aggregate_metrics", body, {}))
+            answer = await self._ask(self.config.resources_server.name, "/aggregate_metrics", body, {})
+            return JSONAnswer(await answer.read(), answer.status)
         except ServerFailure as failure:
             return failure.answer()
 
