@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -194,3 +200,41 @@ def some_rows(count: int) -> list[dict[str, Any]]:
 
 def jsonl(rows: list[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+class ServerProcess(Client):
+    """`referee serve` as a process of its own."""
+
+    def __init__(self, data: Path, *arguments: str, **environment: str) -> None:
+        super().__init__("")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "referee", "serve", "--port", "0", "--data", str(data), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "COLUMNS": "200", **environment},
+        )
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline()
+        found = re.search(r"http://\S+", said)
+        if not found:
+            rest = self.process.stdout.read()
+            self.process.wait(20)
+            self.process.stdout.close()
+            raise AssertionError(said + rest)
+        self.url = found[0]
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        """SIGTERM; the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> int:
+        assert self.process.stdout is not None
+        self.process.send_signal(number)
+        code = self.process.wait(20)
+        self.process.stdout.close()
+        return code

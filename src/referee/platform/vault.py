@@ -7,7 +7,6 @@ under the first and opened under any. A value is bound to its secret's id, so th
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Mapping
 from hashlib import sha256
@@ -126,7 +125,7 @@ def _keys(text: str, where: str) -> list[bytes]:
     for word in text.replace(",", " ").split():
         try:
             key = base64.b64decode(word, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # also for what is no ASCII
             raise PlatformError(f"{where} holds something that is no key: give {_HOW}") from error
         if len(key) != _BYTES:
             raise PlatformError(f"{where} holds a key of {len(key)} bytes: give {_HOW}")

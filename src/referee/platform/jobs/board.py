@@ -23,14 +23,14 @@ _PENDING, _ACTIVE, _DONE = "pending", "active", "done"
 
 @dataclass(frozen=True)
 class Task:
-    """A job, as who works on it sees it. `sent` is its spec's JSON; `is_cut` whether its rows are in shards."""
+    """A job, as who works on it sees it. `sent` is its spec's JSON; `rows` is known once they are in shards."""
 
     job_id: str
     name: str
     workspace: str
     sent: str
     state: State
-    is_cut: bool
+    rows: int | None
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class DatabaseBoard:
         if found is None:
             return None
         job, workspace = found
-        return Task(job.id, job.name, workspace, job.sent, State(job.status), job.rows is not None)
+        return Task(job.id, job.name, workspace, job.sent, State(job.status), job.rows)
 
     def cut(self, job_id: str, cuts: Sequence[Cut]) -> bool:
         """Its rows are in shards now."""

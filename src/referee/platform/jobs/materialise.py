@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -17,14 +18,16 @@ from referee.data import Row, RowSource, open_rows
 from referee.data.formats import format_of
 from referee.data.row import row_of
 from referee.errors import DataError, PlatformError
-from referee.evaluation.run_config import FieldMapping
 from referee.platform.filesets.lookup import read_fileset
 from referee.platform.filesets.paths import matching
 from referee.platform.filesets.storage import storage_of
 from referee.platform.jobs.shard_rows import Cut, line_of
-from referee.platform.jobs.spec import JobSpec
 from referee.platform.names import split_reference
 from referee.platform.services import Services
+
+if TYPE_CHECKING:  # the evaluation room is not imported until there is a job
+    from referee.evaluation.run_config import FieldMapping
+    from referee.platform.jobs.spec import JobSpec
 
 ROWS = "rows.jsonl"
 _LOOK_EVERY = 500

@@ -14,16 +14,12 @@ from typing import Any
 
 import orjson
 
-from referee.evaluation.aggregate import Aggregator, with_corpus
-from referee.evaluation.figures import AggregatedMetricResult
-from referee.evaluation.folder import ROWS
-from referee.evaluation.metrics import CorpusMetric
-from referee.evaluation.outcome import offline_sample
 from referee.platform.jobs.board import Counts
-from referee.platform.jobs.spec import JobSpec
 from referee.platform.store.tables import Shard
 
 AGGREGATE = "aggregate-scores.json"
+SHARD_ROWS = "rows.jsonl"
+"""The results file in an output folder of the evaluation room, which is not imported until there is a job."""
 _BUFFER = 1 << 20
 _NOTHING_MISSING = b'"unscored":null'
 _ENDS_LINES = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
@@ -69,7 +65,7 @@ def read_rows(folder: Path, shards: Sequence[Shard], wanted: RowFilter) -> Itera
         past = wanted.last is not None and shard.first_row >= wanted.last
         if past or shard.first_row + shard.rows <= wanted.first or _has_none(shard, wanted.status):
             continue
-        for line in _lines(folder, shard.number):
+        for line in whole_lines(folder, shard.number):
             # A cheap look spares parsing most lines where few are wanted.
             if wanted.status in ("failed", "unclear") and _NOTHING_MISSING in line:
                 continue
@@ -132,7 +128,7 @@ def to_lines(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 def tally(folder: Path, number: int) -> Counts:
     """How many rows of a shard have their outcome, and how many of these are unclear or failed."""
     done = unclear = failed = 0
-    for line in _lines(folder, number):
+    for line in whole_lines(folder, number):
         done += 1
         if _NOTHING_MISSING not in line:
             missing = _statuses(orjson.loads(line))
@@ -141,32 +137,10 @@ def tally(folder: Path, number: int) -> Counts:
     return Counts(done, unclear, failed)
 
 
-def aggregate(folder: Path, numbers: Sequence[int], spec: JobSpec) -> AggregatedMetricResult:
-    """The figures of all rows that are there."""
-    aggregator = Aggregator(spec.metrics)
-    for number in numbers:
-        for line in _lines(folder, number):
-            row = orjson.loads(line)
-            aggregator.add(row["metrics"], row["unscored"])
-    figures = aggregator.result().scores
-    for metric in spec.metrics:
-        if isinstance(metric, CorpusMetric):
-            figures = with_corpus(figures, metric, metric.corpus(_pairs(folder, numbers, online=bool(spec.target))))
-    return AggregatedMetricResult(scores=figures)
-
-
-def _pairs(folder: Path, numbers: Sequence[int], *, online: bool) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    for number in numbers:
-        for line in _lines(folder, number):
-            row = orjson.loads(line)
-            if row["item"]:
-                yield row["item"], row["sample"] if online else offline_sample(row["item"])
-
-
-def _lines(folder: Path, number: int) -> Iterator[bytes]:
+def whole_lines(folder: Path, number: int) -> Iterator[bytes]:
     """The whole lines of a shard's results."""
     try:
-        with open(shard_folder(folder, number) / ROWS, "rb", buffering=_BUFFER) as file:
+        with open(shard_folder(folder, number) / SHARD_ROWS, "rb", buffering=_BUFFER) as file:
             for line in file:
                 if line.endswith(b"\n"):
                     yield line

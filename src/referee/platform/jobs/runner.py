@@ -11,12 +11,15 @@ import logging
 import shutil
 import threading
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from referee.platform.jobs.board import DatabaseBoard
 from referee.platform.jobs.states import State
-from referee.platform.jobs.work import Worker
 from referee.platform.services import Services
 from referee.platform.store.tables import new_id
+
+if TYPE_CHECKING:
+    from referee.platform.jobs.work import Worker
 
 _log = logging.getLogger(__name__)
 _START_SECONDS = 30
@@ -28,7 +31,7 @@ class Runner:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._board = DatabaseBoard(services.database)
-        self._worker = Worker(services, self._board, new_id("worker"))
+        self._maker: asyncio.Task[Worker] | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._started = threading.Event()
@@ -62,6 +65,9 @@ class Runner:
     async def _main(self) -> None:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         self._wake.set()
+        self._maker = asyncio.create_task(asyncio.to_thread(self._make_worker))
+        if await asyncio.to_thread(self._board.open_jobs):
+            await self._maker  # what was interrupted is going on when the server says that it is ready
         self._started.set()
         while True:
             await self._wake.wait()
@@ -78,6 +84,8 @@ class Runner:
         self._loop = None
 
     async def _look(self) -> None:
+        assert self._maker is not None
+        worker = await self._maker
         open_jobs = await asyncio.to_thread(self._board.open_jobs)
         stopping = [job_id for job_id in self._running if open_jobs.get(job_id) in (None, State.cancelling)]
         await self._cut_off(stopping)
@@ -86,10 +94,16 @@ class Runner:
                 await asyncio.to_thread(self._forget, job_id)
         for job_id, state in open_jobs.items():
             if state is State.cancelling:
-                await self._worker.cancelled(job_id)
+                await worker.cancelled(job_id)
             elif job_id not in self._running and len(self._running) < self._services.settings.jobs_at_once:
-                task = self._running[job_id] = asyncio.create_task(self._worker.work(job_id))
+                task = self._running[job_id] = asyncio.create_task(worker.work(job_id))
                 task.add_done_callback(lambda done, job_id=job_id: self._ended(job_id, done))
+
+    def _make_worker(self) -> Worker:
+        # The evaluation room takes as long to import as all else here, and is not needed to be ready.
+        from referee.platform.jobs.work import Worker
+
+        return Worker(self._services, self._board, new_id("worker"))
 
     def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
         self._running.pop(job_id, None)

@@ -22,9 +22,10 @@ from referee.evaluation.plan import StopRule
 from referee.evaluation.progress import Progress
 from referee.evaluation.runs import Run, execute
 from referee.platform.jobs.board import Board, Counts, Task
+from referee.platform.jobs.figures import aggregate
 from referee.platform.jobs.log import write_log
 from referee.platform.jobs.materialise import ROWS, Interrupted, materialise
-from referee.platform.jobs.results import AGGREGATE, aggregate, shard_folder, tally
+from referee.platform.jobs.results import AGGREGATE, shard_folder, tally
 from referee.platform.jobs.shard_rows import Cut, ShardRows
 from referee.platform.jobs.spec import JobSpec, check_urls, read_spec
 from referee.platform.jobs.states import State
@@ -71,7 +72,7 @@ class Worker:
         """Bring a job to where its shards can be judged; False where it is not to be gone on with."""
         if task.state is State.created and not await asyncio.to_thread(self.board.move, task.job_id, State.pending):
             return False
-        if task.is_cut:
+        if task.rows is not None:
             if task.state is State.pending and not await asyncio.to_thread(self.board.move, task.job_id, State.active):
                 return False
             log("goes on")
@@ -91,7 +92,10 @@ class Worker:
 
     async def _judge(self, task: Task, spec: JobSpec, log: Callable[[str], None]) -> None:
         while (cut := await asyncio.to_thread(self.board.claim, task.job_id, self.name)) is not None:
-            await self._shard(task, spec, cut, log)
+            known = await asyncio.to_thread(self.board.task, task.job_id)
+            if known is None:
+                return
+            await self._shard(known, spec, cut, log)
         current = await asyncio.to_thread(self.board.task, task.job_id)
         if current is None or current.state is not State.active:
             return
@@ -123,7 +127,7 @@ class Worker:
         beating = asyncio.create_task(self._beat(task.job_id, cut, seen))
         finish = partial(self.board.finish, task.job_id, cut, self.name)
         try:
-            counts = await _run(run, folder, cut)
+            counts = await _run(run, folder, cut, is_last=cut.first_row + cut.rows == task.rows)
         except BaseException:
             await _end(beating)
             await asyncio.to_thread(finish, _counts(seen), done=False)
@@ -156,11 +160,11 @@ class Worker:
         _write(folder / AGGREGATE, orjson.dumps(figures, option=orjson.OPT_INDENT_2))
 
 
-async def _run(run: Run, folder: Path, cut: Cut) -> Counts:
+async def _run(run: Run, folder: Path, cut: Cut, *, is_last: bool) -> Counts:
     """Judge a shard to its end.
 
-    A run in which every call failed is stopped early; where no rows were left, they all have their outcome, and that
-    is a result.
+    A run in which every call failed is stopped early; where the job has no rows left (`is_last`), they all have their
+    outcome, and that is a result.
 
     Raises:
         RefereeError: it did not come to its end.
@@ -169,7 +173,7 @@ async def _run(run: Run, folder: Path, cut: Cut) -> Counts:
         await execute(run)
     except RunStopped as stopped:
         counts = await asyncio.to_thread(tally, folder, cut.number)
-        if isinstance(stopped, EvaluationError) or counts.done < cut.rows:
+        if isinstance(stopped, EvaluationError) or counts.done < cut.rows or not is_last:
             raise
         return counts
     return await asyncio.to_thread(tally, folder, cut.number)

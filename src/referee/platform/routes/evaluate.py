@@ -19,7 +19,6 @@ from referee.platform.jobs.log import write_log
 from referee.platform.jobs.lookup import done_rows, find_job, job_shape, shards_of, status_shape
 from referee.platform.jobs.materialise import check_dataset
 from referee.platform.jobs.results import AGGREGATE, RowFilter, furthest, read_rows, shape, to_lines
-from referee.platform.jobs.spec import check_urls_sent, read_spec
 from referee.platform.jobs.states import State
 from referee.platform.names import Name, Text
 from referee.platform.problems import exists, invalid
@@ -48,6 +47,8 @@ class NewJob(BaseModel):
 @router.post("", status_code=201)
 def submit(workspace: str, body: NewJob, services: Shared) -> dict[str, Any]:
     """Submit a job."""
+    from referee.platform.jobs.spec import check_urls_sent, read_spec  # half of the start-up time, spared there
+
     with services.database.reading() as session:
         find_workspace(session, workspace)
     spec = read_spec(body.spec)
