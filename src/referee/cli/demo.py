@@ -20,6 +20,7 @@ def demo(
 ) -> None:
     """Judge fifty answers of known quality with the embedded model, in four ways, and measure each."""
     from rich.console import Console
+    from rich.text import Text
 
     from referee.demo.run import REPORT, run_demo
 
@@ -29,12 +30,15 @@ def demo(
         "with a wrong fact (2), off topic (1), empty (0). Nobody rated them. Judged by the embedded model, which is "
         "tiny:\n"
     )
-    sections = run_demo(output, _watch, limit=limit)
+    found = run_demo(output, _watch, limit=limit)
+    sections = found.sections
     console.print()
     console.print(_table(sections))
     console.print("[dim]95 % intervals in brackets; answers to the same question are resampled together.[/dim]\n")
     for section in sections:
-        console.print(f"[bold]{section.judged.name}[/bold] {section.about} {section.reading}")
+        console.print(Text.assemble((section.judged.name, "bold"), f" {section.about} {section.reading}"))
+    console.print()
+    console.print(Text.assemble(("Which reading is best?", "bold"), " ", " ".join(found.comparison.reading)))
     console.print(
         "\n[bold]Measure a judge before you believe it.[/bold] Each of these runs ended without an error and gave "
         "every answer a number. What the numbers are worth shows only beside answers whose quality is known.\n"

@@ -7,36 +7,51 @@ by a longer prompt. What it shows is why a judge is measured before it is believ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from referee.demo.judges import KNOWN, constant, length, reading
+from referee.demo.judges import KNOWN, constant, length
 from referee.evaluation.engine import RunOptions
 from referee.evaluation.folder import JUDGE
 from referee.evaluation.progress import Progress
 from referee.evaluation.runs import Run, execute_sync
 from referee.inference import CallOptions
 from referee.judge import Judge, TokenProbabilityParser
-from referee.statistics import agreement
+from referee.validation import Comparison, compare, validate
 from referee.validation.judged import Judged, read_judged
 from referee.validation.report import Section, write_report
 
 FOLDER = Path(__file__).parent
 ITEMS = FOLDER / "items.jsonl"
 SCALE = (0.0, 4.0)
+AUTHORS = "the authors"
+"""Nobody rated the answers: those who wrote them decided what they are worth."""
 SCORE, HUMAN, CLUSTER = "helpfulness", "helpfulness", "prompt"
 REPORT = "report.html"
 
 Watcher = Callable[[str], AbstractContextManager[Callable[[Progress], None]]]
 
 
-def run_demo(output: Path, watcher: Watcher, *, limit: int | None = None) -> list[Section]:
-    """Judge the items, write `report.html` into `output`, and return what is on it.
+@dataclass(frozen=True)
+class Demo:
+    """What the demo found.
+
+    Args:
+        sections: each judge beside the known quality.
+        comparison: the three readings of the embedded model, paired.
+    """
+
+    sections: list[Section]
+    comparison: Comparison
+
+
+def run_demo(output: Path, watcher: Watcher, *, limit: int | None = None) -> Demo:
+    """Judge the items, write `report.html` into `output`, and return what was found.
 
     Args:
         output: a folder; runs that are in it already are gone on with.
@@ -71,7 +86,18 @@ def run_demo(output: Path, watcher: Watcher, *, limit: int | None = None) -> lis
         "The embedded model is tiny and near chance as a judge; the point is to see that before believing it."
     )
     write_report(output / REPORT, "Four judges, fifty answers", introduction, sections, SCALE)
-    return sections
+    return Demo(sections, _compared(sections[2:]))
+
+
+def _compared(sections: Sequence[Section]) -> Comparison:
+    """The readings of the embedded model, held against each other."""
+    judges = [section.judged for section in sections]
+    rows = [
+        {HUMAN: human, CLUSTER: cluster} | {judge.name: judge.judge[at] for judge in judges}
+        for at, (human, cluster) in enumerate(zip(judges[0].human, judges[0].clusters, strict=True))
+    ]
+    names = [judge.name for judge in judges]
+    return compare(rows, judge=names, names=names, human=HUMAN, cluster=CLUSTER, scale=SCALE)
 
 
 def _run(judge: Judge, output: Path, watch: Callable[[Progress], None], limit: int | None) -> Run:
@@ -100,5 +126,6 @@ def _read(folder: Path, name: str) -> Judged:
 
 
 def _section(judged: Judged, about: str) -> Section:
-    figures = agreement(judged.judge, judged.human, clusters=judged.clusters)
-    return Section(judged, figures, about, reading(judged, figures))
+    found = validate(judged.judge, human=judged.human, cluster=judged.clusters, scale=SCALE, people=AUTHORS)
+    assert found.agreement is not None
+    return Section(judged, found.agreement, about, " ".join(found.reading))

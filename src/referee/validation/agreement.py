@@ -215,6 +215,8 @@ class Validation:
     confidence: float
     """Nominal coverage of the intervals."""
     columns: Columns
+    people: str = "people"
+    """What those who rated are called in sentences."""
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the columns as plain JSON values; an estimate is {value, low, high, reason, method, …}."""

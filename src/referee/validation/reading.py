@@ -76,20 +76,27 @@ def _is_verdict(validation: Validation) -> bool:
 def _ordering(validation: Validation, figures: Agreement) -> str:
     r = figures.pearson
     if r.value is None:
-        return f"Whether it orders answers as people do cannot be asked: {r.reason}."
+        return f"Whether it orders answers as {validation.people} do cannot be asked: {r.reason}{_where_people(validation)}."
     if r.low is not None and r.low > 0:
         text = "It orders answers better than chance"
     elif r.high is not None and r.high < 0:
-        text = "It orders answers the wrong way round: what people rate high it rates low"
+        text = f"It orders answers the wrong way round: what {validation.people} rate high it rates low"
     else:
         text = f"That it orders answers better than chance is not shown with {figures.n:,} rows"
     bias = _bias(figures.bias)
     shown = r.low is not None and r.low > 0
     if bias:
-        text += f", {'but' if shown else 'and'} rates {bias}"
+        text += f", {'but rates' if shown else 'and it rates'} {bias}"
     if validation.labels_to_tell is not None:
         text += f"; about {round_up(validation.labels_to_tell)} more labels would tell"
     return text + "."
+
+
+def _where_people(validation: Validation) -> str:
+    """What people did where the judge gave one score only."""
+    judge = [level for level in validation.levels if level.judge]
+    human = [level for level in validation.levels if level.human]
+    return f", where {validation.people} use {_span(human)}" if len(judge) == 1 < len(human) else ""
 
 
 def _bias(bias: Estimate) -> str | None:
@@ -112,10 +119,8 @@ def _range(validation: Validation) -> list[str]:
     human = [level for level in validation.levels if level.human]
     if not judge or not human or not validation.scale.levels:
         return []
-    if len(judge) == 1 and len(human) > 1:
-        return [f"It gave every row {judge[0].label}, where people use {_span(human)}."]
-    if validation.n >= 10 and len(judge) < len(human):
-        return [f"It gives always {_listed(judge)} where people use {_span(human)}."]
+    if validation.n >= 10 and 1 < len(judge) < len(human):
+        return [f"It gives always {_listed(judge)} where {validation.people} use {_span(human)}."]
     return []
 
 

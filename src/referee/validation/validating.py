@@ -52,6 +52,7 @@ def validate(
     scale: tuple[float, float] | str | None = None,
     human_scale: tuple[float, float] | str | None = None,
     name: str | None = None,
+    people: str = "people",
     confidence: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
@@ -73,6 +74,7 @@ def validate(
         scale: the score's scale, `(0, 4)` or "0-4", where the run's judge file does not say it.
         human_scale: people's scale, where it is another: their scores are carried over linearly.
         name: what to call the judge.
+        people: what to call those who rated, in the plural: `the authors`.
         confidence: nominal coverage of the intervals.
         draws: resamples of the bootstrap, which is used from 300 clusters on.
         seed: equal seeds give equal intervals.
@@ -84,11 +86,12 @@ def validate(
     question = Question(
         results=results, human=human, judge=judge, score=score, labels=labels, key=key, cluster=cluster, name=name
     )
-    opened, people, clustered = question.open()
-    joined = join(opened, people, cluster=clustered, by=by)
+    opened, labelled, clustered = question.open()
+    joined = join(opened, labelled, cluster=clustered, by=by)
     return validation_of(
         joined,
         name=name,
+        people=people,
         by=by,
         wanted_scale=read_scale(scale, "scale"),
         human_scale=read_scale(human_scale, "human_scale"),
@@ -102,6 +105,7 @@ def validation_of(
     joined: Joined,
     *,
     name: str | None = None,
+    people: str = "people",
     by: str | None = None,
     wanted_scale: tuple[float, float] | None = None,
     human_scale: tuple[float, float] | None = None,
@@ -119,7 +123,7 @@ def validation_of(
         table: its columns as numbers, where they were read already.
         kept: of several judges, the rows that all of them scored; the others count as left out.
         brief: leave out what stands for one judge alone: people's ceiling, trivial judges, alignment, disagreements.
-        name, by, wanted_scale, human_scale, confidence, draws, seed: as `validate`.
+        name, people, by, wanted_scale, human_scale, confidence, draws, seed: as `validate`.
     """
     opened = joined.results
     table = table or table_of(joined, wanted_scale, human_scale)
@@ -174,6 +178,7 @@ def validation_of(
             clusters=keys if keys is not None else list(range(len(x))),
             rows=[joined.index[at] for at in positions],
         ),
+        people=people,
     )
     return read_out(validation, joined)
 
