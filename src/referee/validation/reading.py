@@ -76,7 +76,8 @@ def _is_verdict(validation: Validation) -> bool:
 def _ordering(validation: Validation, figures: Agreement) -> str:
     r = figures.pearson
     if r.value is None:
-        return f"Whether it orders answers as {validation.people} do cannot be asked: {r.reason}{_where_people(validation)}."
+        why = f"{r.reason}{_where_people(validation)}"
+        return f"Whether it orders answers as {validation.people} do cannot be asked: {why}."
     if r.low is not None and r.low > 0:
         text = "It orders answers better than chance"
     elif r.high is not None and r.high < 0:
@@ -151,8 +152,8 @@ def _against_trivial(validation: Validation) -> list[str]:
                 out.append(f"Its numbers are further off than those of always answering {judge.name.split()[1]}: "
                            f"MAE {figures}.")  # fmt: skip
             elif against.answer != "better":
-                out.append(f"Its numbers are not shown to be closer than always answering {judge.name.split()[1]}: "
-                           f"MAE {figures}.")  # fmt: skip
+                closer = "not shown to be closer" if against.first < against.second else "no closer"
+                out.append(f"Its numbers are {closer} than always answering {judge.name.split()[1]}: MAE {figures}.")
         elif against.answer == "worse":
             out.append(f"Counting the words of an answer orders them better: Spearman {figures}.")
         elif against.answer != "better" and (validation.agreement and validation.agreement.pearson.excludes(0)):
