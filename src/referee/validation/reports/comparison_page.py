@@ -6,8 +6,8 @@ from referee.statistics import Comparison as Difference
 from referee.validation.agreement import Validation
 from referee.validation.comparison import Choice, Comparison, Pair
 from referee.validation.reports.interval_charts import Line, differences, figure_of, judges_beside, lines, pair_name
-from referee.validation.reports.page import Page, fold, table, text
-from referee.validation.reports.parts import accounted, brief, findings, origin, spent
+from referee.validation.reports.page import Page, capital, fold, table, text
+from referee.validation.reports.parts import accounted, figure, findings, origin, spent
 from referee.validation.reports.validation_page import all_figures, cases, main_figures, pictures
 
 _ABOUT_PAIRS = (
@@ -43,12 +43,12 @@ def _title(found: Comparison) -> str:
 
 def _each(page: Page, found: Comparison) -> str:
     chart = judges_beside(found)
-    drawn = "" if chart is None else page.figure(chart, found.figure_label, wide=True)
+    drawn = "" if chart is None else page.figure(chart, capital(found.figure_label), wide=True)
     names = _FIGURES["labels" if all(judge.agreement is None for judge in found.judges) else "numbers"]
     shown = dict.fromkeys((found.figure, *names))
     titles = [_LABELS.get(name, name) for name in shown]
     rows = [
-        [text(judge.judge), *(text(brief(figure_of(judge, name))) for name in shown), f"{judge.n:,}"]
+        [text(judge.judge), *(figure(figure_of(judge, name)) for name in shown), f"{judge.n:,}"]
         for judge in found.judges
     ]
     return drawn + table(("judge", *titles, "n"), rows)
@@ -63,7 +63,8 @@ _LABELS = {
 
 
 def _pairs(page: Page, found: Comparison) -> str:
-    told = "".join(f"<p>{text(pair.sentence)}</p>" for pair in found.pairs)
+    # With few judges the reading at the top has said it already.
+    told = "".join(f"<p>{text(pair.sentence)}</p>" for pair in found.pairs if pair.sentence not in found.reading)
     chart = differences(found)
     drawn = "" if chart is None else page.figure(chart, f"Difference of {found.figure_label}", wide=True)
     inside = "".join(
@@ -79,7 +80,7 @@ def _differences(pair: Pair) -> str:
             text(one.figure),
             "–" if one.first is None else f"{one.first:.3f}",
             "–" if one.second is None else f"{one.second:.3f}",
-            text(brief(one.difference)),
+            figure(one.difference),
             _answer(one),
         ]
         for one in pair.figures
@@ -108,7 +109,7 @@ def _choice(page: Page, choice: Choice, label: str) -> str:
     )
     if not any(line.estimate.is_defined for line in entries):
         return told
-    return told + page.figure(lines(entries, label), f"{label} of {choice.name}", wide=True)
+    return told + page.figure(lines(entries, label), f"{capital(label)} of {choice.name}", wide=True)
 
 
 def _judge(page: Page, judge: Validation) -> str:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from referee.statistics import Estimate
 from referee.validation.correction import Correction
 from referee.validation.reports.interval_charts import three_ways
-from referee.validation.reports.page import Page, table, text
-from referee.validation.reports.parts import Tile, accounted, cells, count_tile, figure_tile, findings, origin, tiles
+from referee.validation.reports.page import Page, capital, table, text
+from referee.validation.reports.parts import (
+    Tile,
+    accounted,
+    cells,
+    count_tile,
+    figure_tile,
+    findings,
+    named,
+    origin,
+    tiles,
+)
 
 _ABOUT = (
     "The judge's own interval is narrow and knows nothing of the judge's bias. People alone are unbiased and few. The "
@@ -16,7 +26,7 @@ _ABOUT = (
 
 def correction_page(found: Correction, title: str | None = None, introduction: str = "") -> Page:
     """The page of one corrected figure."""
-    kicker = f"{found.score} by {found.judge}, corrected by {', '.join(found.human)}"
+    kicker = f"{named(found.judge, found.score)}, corrected by {', '.join(found.human)}"
     page = Page(title or f"The {found.quantity} that people would give", kicker, introduction)
     page.add(findings(found.reading, found.advice))
     boxes = [
@@ -60,16 +70,7 @@ def _figures(found: Correction) -> str:
 def _assumptions(found: Correction) -> str:
     told = [f"{found.method}: it {found.assumption.rstrip('.')}."]
     if str(found.shift) not in found.assumption:
-        told.append(f"Do the labelled rows look like the others? {_capital(found.shift)}.")
+        told.append(f"Do the labelled rows look like the others? {capital(found.shift)}.")
     if found.refused:
         told.append(found.refused)
-    if found.labels_to_halve is not None:
-        told.append(f"About {found.labels_to_halve:,} labels in all would make the interval half as wide.")
-    else:
-        told.append("No number of labels alone makes the interval half as wide; it takes more rows of the judge's too.")
     return "".join(f"<p>{text(sentence)}</p>" for sentence in told)
-
-
-def _capital(value: object) -> str:
-    said = str(value)
-    return said[:1].upper() + said[1:]

@@ -23,7 +23,7 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-s
 """What the page may do: run its own script (Vega compiles its expressions, hence eval), and nothing from elsewhere."""
 _DRAW = """
 const soft = "rgba(128,136,150,.28)";
-const config = {background: null, font: getComputedStyle(document.body).fontFamily,
+const config = {background: null, view: {stroke: soft}, font: getComputedStyle(document.body).fontFamily,
   axis: {labelColor: "currentColor", titleColor: "currentColor", domainColor: soft, tickColor: soft, gridColor: soft},
   legend: {labelColor: "currentColor", titleColor: "currentColor"}, title: {color: "currentColor"}};
 Promise.all(Object.entries(charts).map(([id, spec]) =>
@@ -39,6 +39,12 @@ Promise.all(Object.entries(charts).map(([id, spec]) =>
 def text(value: object) -> str:
     """Any value as HTML text."""
     return html.escape(str(value))
+
+
+def capital(value: object) -> str:
+    """A text that begins a line."""
+    said = str(value)
+    return said[:1].upper() + said[1:]
 
 
 class Page:

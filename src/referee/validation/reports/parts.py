@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from referee.statistics import Estimate
 from referee.validation.agreement import Advice, Clusters, Cost
-from referee.validation.reports.page import table, text
+from referee.validation.reports.page import capital, table, text
 
 _ADVICE = {"good": "Good", "note": "Mind", "warn": "Careful"}
 
@@ -122,6 +122,11 @@ def brief(estimate: Estimate) -> str:
     return f"{estimate}" if estimate.has_interval else f"{estimate.value:.2f} [–]"
 
 
+def figure(estimate: Estimate) -> str:
+    """`brief` as HTML that is never broken over lines."""
+    return f'<span class="figure">{text(brief(estimate))}</span>'
+
+
 def accounted(rows: int, n: int, used: str, left_out: Mapping[str, int]) -> str:
     """Where all rows went: used, or left out for a reason; bars show the shares."""
     entries = [(used, n), *left_out.items()]
@@ -173,5 +178,10 @@ def origin(source: str, judge_hash: str | None, clusters: Clusters | None, confi
     return f"<footer><p>{text(' '.join(fact for fact in facts if fact))}</p></footer>"
 
 
+def named(judge: str, score: str) -> str:
+    """A judge's score, as few words as say it: of a column of a file both names are the same."""
+    return score if judge == score else f"{score} by {judge}"
+
+
 def _sentence(said: str) -> str:
-    return said[:1].upper() + said[1:].rstrip(".") + "." if said else ""
+    return capital(said.rstrip(".")) + "." if said else ""

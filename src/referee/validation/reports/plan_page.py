@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from referee.validation.planning import Need, Plan
 from referee.validation.reports.page import Page, table, text
-from referee.validation.reports.parts import findings, origin, spent
+from referee.validation.reports.parts import findings, named, origin, spent
 
 
 def plan_page(found: Plan, title: str | None = None, introduction: str = "") -> Page:
     """The page of one plan."""
-    kicker = f"{found.score} by {found.judge}, from a pilot of {found.n:,} rows"
+    kicker = f"{named(found.judge, found.score)}, from a pilot of {found.n:,} rows"
     page = Page(title or f"What ±{found.half_width:g} takes", kicker, introduction)
     page.add(findings(found.reading, ()))
     page.section("What is needed", _needs(found))

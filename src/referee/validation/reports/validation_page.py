@@ -8,12 +8,13 @@ from referee.statistics import LabelAgreement
 from referee.validation.agreement import Disagreement, Validation
 from referee.validation.reports.charts import MOST_LEVELS, MOST_POINTS, calibration, confusion, distributions, scatter
 from referee.validation.reports.interval_charts import Line, lines
-from referee.validation.reports.page import Page, columns, fold, table, text
+from referee.validation.reports.page import Page, capital, columns, fold, table, text
 from referee.validation.reports.parts import (
     Tile,
     accounted,
     brief,
     count_tile,
+    figure,
     figure_table,
     figure_tile,
     findings,
@@ -102,7 +103,7 @@ def pictures(page: Page, found: Validation) -> str:
     if numbers and len(found.scale.levels) != 2:
         note = f"{MOST_POINTS:,} of {found.n:,} rows; " if found.n > MOST_POINTS else ""
         drawn.append(page.figure(scatter(found), "Each row", f"{note}on the dashed line both say the same."))
-    if numbers and found.calibration:
+    if numbers and found.calibration and len(found.scale.levels) != 2:
         note = "with its interval, where the judge gave about this; larger points stand for more rows."
         drawn.append(page.figure(calibration(found), "What people gave", note))
     return columns(*drawn)
@@ -157,12 +158,14 @@ def _subgroups(page: Page, found: Validation) -> str:
         whole = getattr(found.agreement, field).value
     elif found.labels is not None:
         whole = found.labels.accuracy.value
-    chart = page.figure(lines(shown, name, reference=whole), name, "The dashed line is that of all rows.", wide=True)
+    chart = page.figure(
+        lines(shown, name, reference=whole), capital(name), "The dashed line is that of all rows.", wide=True
+    )
     rows = [
         [
             text(group.name),
             f"{group.n:,}",
-            *(text(brief(estimate)) for estimate in (group.pearson, group.mae, group.bias, group.exact)),
+            *(figure(estimate) for estimate in (group.pearson, group.mae, group.bias, group.exact)),
             text(group.differs or ""),
         ]
         for group in found.subgroups
@@ -218,7 +221,7 @@ def _by_label(labels: LabelAgreement) -> str:
     rows = [
         [
             text(name),
-            *(text(brief(e)) for e in (one.base_rate, one.sensitivity, one.specificity, one.precision, one.f1)),
+            *(figure(e) for e in (one.base_rate, one.sensitivity, one.specificity, one.precision, one.f1)),
         ]
         for name, one in labels.by_label.items()
     ]
