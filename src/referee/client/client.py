@@ -7,18 +7,20 @@ import weakref
 from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx2 as httpx
 
 from referee import __version__
-from referee.client.evaluator import AsyncEvaluator, Evaluator
 from referee.client.files import AsyncFiles, Files
 from referee.client.jobs import AsyncJobs, Jobs
 from referee.client.secrets import AsyncSecrets, Secrets
 from referee.client.transport import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT, AsyncSession, Reach, Session
 from referee.client.workspaces import AsyncWorkspaces, Workspaces
 from referee.errors import APIError
+
+if TYPE_CHECKING:
+    from referee.client.evaluator import AsyncEvaluator, Evaluator
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8080"
 _ADDRESSES = ("NMP_BASE_URL", "NEMO_PLATFORM_BASE_URL")
@@ -83,6 +85,8 @@ class PlatformClient:
     @cached_property
     def evaluator(self) -> Evaluator:
         """Runs here, and jobs submitted to the platform."""
+        from referee.client.evaluator import Evaluator  # brings the engine, which the other resources do without
+
         return Evaluator(self._session, self.workspace)
 
     def with_options(self, **changes: Any) -> PlatformClient:
@@ -154,6 +158,8 @@ class AsyncPlatformClient:
     @cached_property
     def evaluator(self) -> AsyncEvaluator:
         """Runs here, and jobs submitted to the platform."""
+        from referee.client.evaluator import AsyncEvaluator
+
         return AsyncEvaluator(self._session, self.workspace)
 
     def with_options(self, **changes: Any) -> AsyncPlatformClient:
