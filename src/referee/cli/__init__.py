@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from referee.cli import compare, demo, estimate, evaluate, journal, models, plan, serve, validate
+from referee.cli import compare, demo, estimate, evaluate, journal, models, plan, rank, serve, validate
 from referee.cli.commands import Commands
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("validate")(validate.validate)
 app.command("compare")(compare.compare)
 app.command("estimate")(estimate.estimate)
 app.command("plan")(plan.plan)
+app.command("rank")(rank.rank)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.add_typer(journal.app, name="journal")

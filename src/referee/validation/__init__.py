@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from referee.validation.correcting import estimate
     from referee.validation.correction import Correction
     from referee.validation.planning import Plan
+    from referee.validation.ranking import Ranked, rank
     from referee.validation.validating import validate
 
 _HOMES = {
     "Comparison": "comparison",
     "Correction": "correction",
     "Plan": "planning",
+    "Ranked": "ranking",
     "Validation": "agreement",
     "compare": "comparing",
     "estimate": "correcting",
     "plan": "budgeting",
+    "rank": "ranking",
     "validate": "validating",
 }
 
@@ -35,10 +38,12 @@ __all__ = [
     "Comparison",
     "Correction",
     "Plan",
+    "Ranked",
     "Validation",
     "compare",
     "estimate",
     "plan",
+    "rank",
     "validate",
 ]
 
