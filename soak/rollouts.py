@@ -96,6 +96,7 @@ def soak(count: int, seed: int) -> tuple[str, bool]:
         f"{deaths} of {KILLS} kills fell into the run": deaths == KILLS,
         f"{outcomes} = {count:,}": not missing,
         f"{found.twice:,} rollouts twice": not found.twice,
+        f"figures of {found.figured:,} rollouts, of {found.grouped:,} tasks": found.figured == found.collected,
         f"the command ended with {used.code}, as some rows failed": used.code == 3,
         f"good answers {good:,} ≤ 2 × {count:,} + {deaths} kills × 2 × {PARALLEL} = {bound:,}": good <= bound,
     }
@@ -125,6 +126,7 @@ class Account:
 
     def __init__(self) -> None:
         self.scored = self.unclear = self.failed = self.twice = 0
+        self.collected = self.figured = self.grouped = 0
         self.kinds: Counter[str] = Counter()
 
 
@@ -153,6 +155,9 @@ def account(output: Path) -> Account:
     for key in last.keys() - seen:
         found.failed += 1
         found.kinds[last[key]] += 1
+    (figures,) = orjson.loads(output.with_name(f"{output.stem}_aggregate_metrics.json").read_bytes())
+    found.collected, found.figured = len(seen), figures["agent_metrics"]["num_rollouts"]
+    found.grouped = len(figures["group_level_metrics"])
     return found
 
 

@@ -120,3 +120,19 @@ def test_verdicts_that_nobody_can_read_are_diagnosed(gym: Gym, tmp_path: Path) -
         "It helped, I would say." in done.stdout
     )
     assert sorted({one["reward"] for one in lines(output)}) == [0.5, 1.0]
+
+
+def test_the_figures_of_several_files_together(gym: Gym, tmp_path: Path) -> None:
+    for shard, question in enumerate(("one", "judge: dunno;")):
+        assert gym.collect(gym.rows(tmp_path, question), tmp_path / f"shard{shard}.jsonl").returncode == 0
+    output = tmp_path / "shard_all.jsonl"
+    for _ in range(2):  # the merged file is not taken for a shard
+        done = gym.workshop.command(
+            "aggregate_rollouts", f"+input_glob={tmp_path}/shard*.jsonl", f"+output_jsonl_fpath={output}"
+        )
+        assert done.returncode == 0, done.stderr
+        (figures,) = json.loads(beside(output, "_aggregate_metrics.json").read_bytes())
+        assert figures["key_metrics"]["mean/reward"] == 0.75
+        assert len(lines(output)) == 2
+    none = gym.workshop.command("aggregate_rollouts", "+input_glob=none*.jsonl", f"+output_jsonl_fpath={output}")
+    assert "no file of rollouts matches input_glob='none*.jsonl'" in none.stderr

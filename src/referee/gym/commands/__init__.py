@@ -50,6 +50,11 @@ def ng_collect_rollouts() -> int:
     return _start("collect_rollouts")
 
 
+def ng_aggregate_rollouts() -> int:
+    """Work out the figures of rollouts in several files."""
+    return _start("aggregate_rollouts")
+
+
 def ng_version() -> int:
     """Print versions."""
     return _start("version")

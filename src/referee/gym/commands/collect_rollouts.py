@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import uvloop
 from rich.console import Console
@@ -17,8 +16,7 @@ from referee.gym.commands.collection_screen import CollectionScreen, report
 from referee.gym.commands.frame import run_command, warn
 from referee.gym.configuration import Configuration, load_configuration
 from referee.gym.rollouts.collect import begin, collect
-from referee.gym.rollouts.keys import AGENT_REF, Json
-from referee.gym.rollouts.metrics import aggregate, write_metrics
+from referee.gym.rollouts.metrics import Figures, aggregate
 from referee.gym.rollouts.prepare import Prepared, prepare
 from referee.gym.rollouts.remarks import remarks
 from referee.gym.rollouts.settings import KEYS, read_settings
@@ -81,7 +79,7 @@ async def _run(prepared: Prepared, running: Configuration) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     client = ServerClient(running)
     stopped: RunStopped | None = None
-    entries: list[Json] = []
+    figures: list[Figures] = []
     try:
         with CollectionScreen(collection):
             try:
@@ -89,25 +87,20 @@ async def _run(prepared: Prepared, running: Configuration) -> int:
             except RunStopped as error:
                 stopped = error
         if stopped is None and not collection.interrupted and prepared.settings.aggregate:
-            entries = await _aggregate(prepared, client)
+            settings = prepared.settings
+            figures = await aggregate([settings.output], client, sorted(prepared.plan.agents), settings.metrics)
     finally:
         await client.aclose()
     said = remarks(collection, prepared)
     if stopped is not None:
         said.insert(0, f"Ended early: {stopped} Run the same command again to go on.")
-    key_metrics: Mapping[str, Mapping[str, Any]] = {entry[AGENT_REF]["name"]: entry["key_metrics"] for entry in entries}
+    key_metrics = {one.agent: one.key_metrics for one in figures}
     console = Console(highlight=False)
     for paragraph in report(collection, prepared, key_metrics, said):
         console.print(paragraph, soft_wrap=True)
     if collection.interrupted:
         return INTERRUPTED
     return SOME_FAILED if stopped is not None or collection.some_failed else 0
-
-
-async def _aggregate(prepared: Prepared, client: ServerClient) -> list[Json]:
-    entries = await aggregate([prepared.settings.output], client, sorted(prepared.plan.agents))
-    write_metrics(prepared.settings.metrics, entries)
-    return entries
 
 
 def _say_where(prepared: Prepared) -> None:

@@ -7,45 +7,71 @@ kept: figures need no texts, and ten thousand transcripts are heavy.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 import orjson
 
 from referee.errors import LaunchError
 from referee.exchange import excerpt
-from referee.gym.api.aggregation import AggregateMetrics, compute_aggregate_metrics
+from referee.gym.api.aggregation import compute_aggregate_metrics
 from referee.gym.rollouts.files import read_objects
 from referee.gym.rollouts.keys import AGENT_REF, PARAMETERS, Json, agent_of
 from referee.gym.server import ServerClient
 
 _HEAVY = frozenset({"response", PARAMETERS})
 _PIECE = 1 << 18
+_READABLE = 1 << 20
+"""Up to so many bytes the file is written for people."""
+_AFTER_TASKS = b'],"agent_metrics":'
 _HEADERS = {"content-type": "application/json"}
 
 
-async def aggregate(outputs: Sequence[Path], client: ServerClient, agents: Iterable[str]) -> list[Json]:
-    """The figures of each agent's rollouts, as the metrics file holds them.
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one agent's rollouts, but for those of each task, which are in the file alone."""
+
+    agent: str
+    agent_metrics: Json
+    key_metrics: Json
+
+
+async def aggregate(
+    outputs: Sequence[Path], client: ServerClient, agents: Iterable[str], metrics: Path
+) -> list[Figures]:
+    """Have the figures of each agent's rollouts worked out, and write them to a file, whole or not at all.
 
     Args:
         outputs: files of rollouts.
         client: knows the agents.
         agents: those that may have rollouts in the files.
+        metrics: the file, `[{agent_ref, agent_metrics, key_metrics, group_level_metrics}]`.
 
     Raises:
         LaunchError: an agent does not run, or answers no figures.
     """
-    entries = [_entry(agent, await _figures(outputs, client, agent)) for agent in agents]
-    return [entry for entry in entries if entry["agent_metrics"]]
-
-
-def write_metrics(path: Path, entries: list[Json]) -> None:
-    """Write the metrics file, whole or not at all."""
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(orjson.dumps(entries, option=orjson.OPT_INDENT_2) + b"\n")
-    unfinished.replace(path)
+    found: list[Figures] = []
+    unfinished, answer = metrics.with_suffix(".tmp"), metrics.with_suffix(".answer.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(b"[")
+            for agent in agents:
+                await _ask(outputs, client, agent, answer)
+                figures = _read_figures(agent, answer)
+                if figures.agent_metrics:
+                    file.write(b",\n" if found else b"\n")
+                    found.append(figures)
+                    _write_entry(figures, answer, file)
+            file.write(b"\n]\n")
+        unfinished.replace(metrics)
+    finally:
+        answer.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
+    return found
 
 
 def light(row: Json) -> Json:
@@ -64,7 +90,8 @@ def _without_transcripts(value: Any) -> Any:
     return value
 
 
-async def _figures(outputs: Sequence[Path], client: ServerClient, agent: str) -> AggregateMetrics:
+async def _ask(outputs: Sequence[Path], client: ServerClient, agent: str, into: Path) -> None:
+    """Write an agent's answer to a file. Of many tasks it is long, so it is not held."""
     url = f"{client.url_of(agent)}/aggregate_metrics"
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
     try:
@@ -72,17 +99,47 @@ async def _figures(outputs: Sequence[Path], client: ServerClient, agent: str) ->
             aiohttp.ClientSession(timeout=timeout) as session,
             session.post(url, data=_request(outputs, agent), headers=_HEADERS) as answer,
         ):
-            raw = await answer.read()
+            if answer.status == 200:
+                with into.open("wb") as file:
+                    async for piece in answer.content.iter_chunked(_PIECE):
+                        file.write(piece)
+                return
+            said = excerpt((await answer.content.read(2000)).decode(errors="replace"), 500)
     except (aiohttp.ClientError, OSError) as error:
         raise LaunchError(f"the agent {agent!r} is gone ({error}): is ng_run still running?") from error
-    if answer.status == 404:
-        # An agent of someone's own need not have the route; the figures are then the usual ones.
-        rows = (row for path in outputs for _, row in read_objects(path) if agent_of(row) == agent)
-        return await asyncio.to_thread(lambda: compute_aggregate_metrics([light(row) for row in rows]))
-    if answer.status != 200:
-        said = excerpt(raw[:2000].decode(errors="replace"), 500)
-        raise LaunchError(f"the agent {agent!r} answered {answer.status} to {url}: {said}")
-    return AggregateMetrics.model_validate_json(raw)
+    if answer.status != 404:
+        raise LaunchError(f"the agent {agent!r} answered {answer.status} to /aggregate_metrics: {said}")
+    # An agent of someone's own need not have the route; the figures are then the usual ones.
+    rows = [light(row) for path in outputs for _, row in read_objects(path) if agent_of(row) == agent]
+    into.write_text((await asyncio.to_thread(compute_aggregate_metrics, rows)).model_dump_json(), encoding="utf-8")
+
+
+def _read_figures(agent: str, answer: Path) -> Figures:
+    """The figures in an answer, but for those of each task where these come first and are long."""
+    with answer.open("rb") as file:
+        file.seek(max(0, answer.stat().st_size - _PIECE))
+        end = file.read()
+    try:
+        try:
+            told: Any = orjson.loads(b"{" + end[end.index(_AFTER_TASKS) + 2 :])
+        except ValueError:
+            told = orjson.loads(answer.read_bytes())
+        return Figures(agent, dict(told["agent_metrics"]), dict(told["key_metrics"]))
+    except (ValueError, TypeError, KeyError) as error:
+        said = excerpt(end[:500].decode(errors="replace"))
+        raise LaunchError(f"the agent {agent!r} answered no figures to /aggregate_metrics: {said}") from error
+
+
+def _write_entry(figures: Figures, answer: Path, file: BinaryIO) -> None:
+    reference = orjson.dumps({AGENT_REF: {"name": figures.agent}})
+    if answer.stat().st_size < _READABLE:
+        entry = orjson.loads(reference) | orjson.loads(answer.read_bytes())
+        file.write(orjson.dumps(entry, option=orjson.OPT_INDENT_2))
+        return
+    with answer.open("rb") as source:
+        # As it came, with the agent in front.
+        file.write(reference[:-1] + b"," + source.read(_PIECE).lstrip()[1:])
+        shutil.copyfileobj(source, file)
 
 
 async def _request(outputs: Sequence[Path], agent: str) -> AsyncIterator[bytes]:
@@ -101,12 +158,3 @@ async def _request(outputs: Sequence[Path], agent: str) -> AsyncIterator[bytes]:
                 yield bytes(piece)
                 piece.clear()
     yield bytes(piece + b"]}")
-
-
-def _entry(agent: str, figures: AggregateMetrics) -> Json:
-    return {
-        AGENT_REF: {"name": agent},
-        "agent_metrics": figures.agent_metrics,
-        "key_metrics": figures.key_metrics,
-        "group_level_metrics": figures.group_level_metrics,
-    }
