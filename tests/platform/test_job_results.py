@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from urllib.parse import quote
 
 import pytest
@@ -120,6 +122,16 @@ def test_a_key_that_is_not_there(platform, model):
     name = platform.run({"metric": metric, "dataset": some_rows(2), "params": {}})
     assert "the secret 'none' is not in workspace 'ws'" in platform.status(name)["error_details"]["message"]
     assert not model.requests
+
+
+def test_all_results_in_one_archive(platform, model):
+    name = platform.run(spec(model.url, some_rows(5)))
+    listed = platform.get(f"{platform.evaluate}/{name}/results").json["data"]
+    assert [result["name"] for result in listed] == ["aggregate-scores", "row-scores", "artifacts"]
+    packed = io.BytesIO(platform.get(listed[2]["artifact_url"]).body)
+    with tarfile.open(fileobj=packed) as tar:
+        assert tar.getnames() == ["row-scores.jsonl", "aggregate-scores.json", "log.jsonl"]
+        assert [json.loads(line) for line in tar.extractfile("row-scores.jsonl")] == platform.rows(name)
 
 
 def test_a_target_writes_the_answers(platform):

@@ -7,7 +7,9 @@ import os
 
 import pytest
 from running_platform import Platform
+from typer.testing import CliRunner
 
+from referee.cli import app
 from referee.errors import PlatformError, SecretError
 from referee.platform.keyring import read_secret
 from referee.platform.services import Services
@@ -118,3 +120,19 @@ def test_a_server_started_again_knows_its_secrets(tmp_path):
         first.post(first.secrets, {"name": "key", "value": VALUE})
     with Platform(settings) as second:
         assert second.get(f"{second.secrets}/key").status == 200
+
+
+def test_the_command_that_rotates(tmp_path):
+    services = Services(Settings(data=tmp_path / "data"))
+    keep(services)
+    services.close()
+    before = (tmp_path / "data" / "key").read_text()
+    result = CliRunner().invoke(app, ["secrets", "rotate", "--data", str(tmp_path / "data")])
+    assert result.output == "1 secret is encrypted under the new key\n"
+    assert (tmp_path / "data" / "key").read_text() != before
+    services = Services(Settings(data=tmp_path / "data"))
+    assert read_secret(services, "key", "default") == VALUE
+    refused = CliRunner().invoke(app, ["secrets", "rotate", "--data", str(tmp_path / "data")])
+    services.close()
+    assert refused.exit_code == 1
+    assert "another server is at work" in refused.output

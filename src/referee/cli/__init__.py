@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from referee.cli import compare, demo, estimate, evaluate, journal, models, plan, rank, serve, validate
+from referee.cli import compare, demo, estimate, evaluate, journal, models, plan, rank, secrets, serve, validate
 from referee.cli.commands import Commands
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.add_typer(journal.app, name="journal")
 app.add_typer(models.app, name="models")
+app.add_typer(secrets.app, name="secrets")
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -26,11 +28,22 @@ def serve(
     ] = None,
 ) -> None:
     """Run the evaluation platform: workspaces, secrets, filesets and jobs over HTTP, until Ctrl-C."""
-    try:
+    with needs_platform():
         from referee.platform.server import serve as run
         from referee.platform.settings import Settings
+    run(Settings.load(host=host, port=port, data=data), lambda line: typer.echo(line))
+
+
+@contextmanager
+def needs_platform() -> Generator[None]:
+    """Around imports of the platform: say which extra is missing where a library is.
+
+    Raises:
+        MissingExtraError: one is.
+    """
+    try:
+        yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "referee":
             raise
         raise MissingExtraError(f"the platform (no module {error.name})", "platform") from error
-    run(Settings.load(host=host, port=port, data=data), lambda line: typer.echo(line))

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import StreamingResponse
 
+from referee.platform.jobs.artifacts import archive
 from referee.platform.jobs.log import write_log
 from referee.platform.jobs.lookup import done_rows, find_job, job_shape, shards_of, status_shape
 from referee.platform.jobs.materialise import check_dataset
@@ -96,9 +97,10 @@ def status(workspace: str, name: str, services: Shared) -> dict[str, Any]:
 @router.get("/{name}/results")
 def results(workspace: str, name: str, services: Shared) -> dict[str, Any]:
     """The results that there are."""
-    job, folder, _ = _open(services, workspace, name)
+    job, folder, shards = _open(services, workspace, name)
     there = ["aggregate-scores"] if _is_over(job) and (folder / AGGREGATE).exists() else []
-    there += ["row-scores"] if (folder / "shards").is_dir() else []
+    there += ["row-scores"] if shards else []
+    there += ["artifacts"] if _is_over(job) and shards else []
     base = f"/apis/evaluator/v2/workspaces/{workspace}/evaluate/jobs/{name}/results"
     times = {"created_at": job.created_at.isoformat(), "updated_at": job.updated_at.isoformat()}
     return {
@@ -127,6 +129,16 @@ def row_scores(workspace: str, name: str, services: Shared) -> StreamingResponse
     lines = to_lines(read_rows(folder, shards, RowFilter()))
     headers = {"X-Job-Status": job.status}
     return StreamingResponse(_in_pieces(lines), media_type="application/x-ndjson", headers=headers)
+
+
+@router.get("/{name}/results/artifacts/download", response_class=StreamingResponse)
+def artifacts(workspace: str, name: str, services: Shared) -> StreamingResponse:
+    """All results as one tar.gz; there once the job is over."""
+    job, folder, shards = _open(services, workspace, name)
+    if not _is_over(job) or not shards:
+        raise _no_result("artifacts", workspace, name)
+    lines = to_lines(read_rows(folder, shards, RowFilter()))
+    return StreamingResponse(archive(folder, lines), media_type="application/gzip")
 
 
 @router.get("/{name}/rows")
