@@ -30,8 +30,9 @@ bench: setup ## measure engine, statistics and reward servers against their bars
 simulate: $(INSTALLED) ## measure how often the intervals cover the truth, a quarter of an hour; RECORD=1 keeps it
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/simulate_coverage.py $(if $(RECORD),--into docs/statistics.md)
 
-chaos: setup ## kill -9 a run at 20 random moments and compare it with an undisturbed one; RECORD=1 keeps it
+chaos: setup ## kill -9 a run, and a job's server, 20 times each, and compare with undisturbed ones; RECORD=1 keeps it
 	@$(BIN)/python chaos/evaluation.py $(if $(RECORD),--record)
+	@$(BIN)/python chaos/jobs.py $(if $(RECORD),--record)
 
 soak: setup ## 50,000 rollouts with faults and two kills, every row accounted for; RECORD=1 keeps it
 	@$(BIN)/python soak/rollouts.py $(if $(RECORD),--record)
