@@ -93,8 +93,9 @@ def server_config(name: str, kind: Any, implementation: str, settings: Mapping[s
     """A bundled server as the configuration describes it."""
     folder, given = BUNDLED / kind / implementation, dict(settings)
     workers = given.pop("num_workers", 1)
+    code = folder if (folder / "app.py").is_file() else BUNDLED / kind / "llm_judge"
     return ServerConfig(
-        name, kind, implementation, "app.py", folder, "127.0.0.1", 1, workers, settings=given, folders=(folder,)
+        name, kind, implementation, "app.py", code, "127.0.0.1", 1, workers, settings=given, folders=(folder,)
     )
 
 

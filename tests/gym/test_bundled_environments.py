@@ -14,9 +14,9 @@ from referee.gym.entrypoint import BUNDLED, load_server
 from referee.gym.server import ServerClient, ServerContext
 from referee.testing import ScriptedEndpoint
 
-ENVIRONMENTS = sorted(path.parent.name for path in (BUNDLED / "resources_servers").glob("*/app.py"))
+ENVIRONMENTS = sorted(path.parent.name for path in (BUNDLED / "resources_servers").glob("*/configs"))
 MODEL = "responses_api_models/openai_model/configs/openai_model.yaml"
-SAID = r"[[COMPLIED]] [[A=B]] [[YES]] {\"helpfulness\": 4} \boxed{1}".replace('\\"', '"')
+SAID = r"[[COMPLIED]] [[A=B]] [[YES]] [[SAFE]] 1_full_compliance {\"helpfulness\": 4} \boxed{1}".replace('\\"', '"')
 
 
 def examples(name: str) -> list[dict[str, Any]]:

@@ -242,7 +242,7 @@ class JudgedResourcesServer(SimpleResourcesServer):
             }
             if not ruling.counts:
                 answer |= {FAILURE_CLASS: JUDGE_FAILED, FAILURE_ERROR: ruling.error or ""}
-        return answer | usage_of(verdict, self.served.routes) | fields
+        return answer | usage_of(verdict, {} if verdict is None else self.served.routes) | fields
 
 
 def item_of(body: JudgedVerifyRequest) -> Row:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Literal, TypeVar
 
 import aiohttp
 
@@ -36,6 +37,7 @@ from referee.inference.driving import drive
 from referee.judge import Deliberation, Failed, Judge, Model, Price, Reward, Scored, Unclear, Verdict, deliberate
 
 Status = Literal["scored", "unclear", "failed"]
+Conclusion = TypeVar("Conclusion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,11 @@ class ServedJudge:
         return deliberate(self.judge, item, sample)
 
     async def decide(
-        self, deliberation: Deliberation, task: int | str | None = None, rollout: int | None = None
-    ) -> Verdict:
+        self,
+        deliberation: Generator[Sequence[Request], Sequence[Response | Failure], Conclusion],
+        task: int | str | None = None,
+        rollout: int | None = None,
+    ) -> Conclusion:
         """Drive a deliberation to its verdict. It may be one of `deliberate`, or a generator made of several.
 
         Args:
@@ -192,6 +197,36 @@ def one_by_one(deliberation: Deliberation) -> Deliberation:
             batch = deliberation.send(answers)
     except StopIteration as concluded:
         return concluded.value
+
+
+def together(
+    deliberations: Mapping[str, Deliberation],
+) -> Generator[Sequence[Request], Sequence[Response | Failure], dict[str, Verdict]]:
+    """Several deliberations at once: their batches are one, in their order, until each has its verdict."""
+    verdicts: dict[str, Verdict] = {}
+    batches: dict[str, Sequence[Request]] = {}
+    for name, deliberation in deliberations.items():
+        _step(name, lambda deliberation=deliberation: next(deliberation), batches, verdicts)
+    while batches:
+        answers = yield [request for batch in batches.values() for request in batch]
+        rest = iter(answers)
+        for name, batch in list(batches.items()):
+            own = list(islice(rest, len(batch)))
+            _step(name, lambda own=own, name=name: deliberations[name].send(own), batches, verdicts)
+    return verdicts
+
+
+def _step(
+    name: str,
+    go_on: Callable[[], Sequence[Request]],
+    batches: dict[str, Sequence[Request]],
+    verdicts: dict[str, Verdict],
+) -> None:
+    try:
+        batches[name] = go_on()
+    except StopIteration as concluded:
+        batches.pop(name, None)
+        verdicts[name] = concluded.value
 
 
 def rule(judge: Judge, verdict: Verdict) -> Ruling:

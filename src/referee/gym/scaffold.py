@@ -124,5 +124,5 @@ def _as_copy(text: str, bundled: str, name: str, *, code: bool) -> str:
     # The implementation stays the bundled one: it is the line that stands under `resources_servers:`.
     kept = re.sub(rf"(resources_servers:\n\s+){re.escape(bundled)}:", r"\1<implementation>:", text)
     kept = re.sub(word, name, kept)
-    kept = re.sub(r"(_fpath:\s*)(?!\.?/|resources_servers/)(\S)", rf"\1{FOLDER}/{name}/\2", kept)
+    kept = re.sub(r"((?:_fpath|_path|prompt_file):\s*)(?!\.?/|resources_servers/)(\S)", rf"\1{FOLDER}/{name}/\2", kept)
     return kept.replace("<implementation>:", f"{bundled}:")

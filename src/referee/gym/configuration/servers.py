@@ -29,6 +29,9 @@ DOMAINS = (
 _DATASET_TYPES = ("train", "validation", "example", "benchmark")
 _OWN = frozenset({"entrypoint", "host", "port", "num_workers", "domain", "in_process"})
 _LARGEST_PORT = 65535
+_APP = "app.py"
+_DATA = "llm_judge"
+"""The implementation that serves environments without an app of their own."""
 
 
 class ServerBlocks:
@@ -146,6 +149,9 @@ class ServerBlocks:
         for folder in where:
             if (folder / entrypoint).is_file():
                 return folder / entrypoint
+        data = any((folder / "configs" / f"{implementation}.yaml").is_file() for folder in where)
+        if data and kind == "resources_servers" and entrypoint == _APP:
+            return BUNDLED / kind / _DATA / _APP  # an environment that is data: its configuration defines it
         if where:
             files = sorted({file.name for folder in where for file in folder.glob("*.py")})
             hint = did_you_mean(entrypoint, files) or f"; there are {', '.join(files) or 'no Python files'}"

@@ -1,10 +1,27 @@
-"""Any judge as a reward: a judge file of `referee evaluate`, served as it stands."""
+"""Any judge as a reward, and any environment that is data: a configuration says it all.
+
+`judge` is a judge file of `referee evaluate`, served as it stands. Beside it a configuration may name fields for the
+prompt, cases in which nobody is asked, a deterministic check, several judges, the reward as an expression, and fields
+of the answer: see docs/environments.md.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Self
 
+from fastapi import HTTPException
+from pydantic import BaseModel, ConfigDict, Field
+
+from referee.errors import DefinitionError
 from referee.gym.api import ModelServerRef
+from referee.gym.asking import Asked, View, ask, read_judges, views
+from referee.gym.checks import KINDS, Check, Checked
+from referee.gym.configuration.values import ServerConfig
+from referee.gym.expressions import Expression, RowError, settings_named
 from referee.gym.judged import (
     JudgedResourcesServer,
     JudgedServerConfig,
@@ -13,9 +30,28 @@ from referee.gym.judged import (
     evaluations_of,
     item_of,
 )
-from referee.gym.judging import ServedJudge, server_model
+from referee.gym.judging import Ruling, ServedJudge, rule, server_model
+from referee.gym.shipped import complete, names, put_in
 from referee.gym.transcript import last_assistant_text, last_user_text, transcript
-from referee.judge import Judge, Reward, Scored
+from referee.judge import Judge, Model, Reward, Scored, Verdict
+
+_DEFINITION = ("judge", "judges", "check", "fields", "without_judge", "reward", "answer")
+
+
+class Case(BaseModel):
+    """A case in which nobody is asked.
+
+    Args:
+        when: the condition, an expression.
+        reward: a number, or an expression.
+        reason: told in the answer.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    when: str
+    reward: float | str = 0.0
+    reason: str | None = None
 
 
 class LLMJudgeConfig(JudgedServerConfig):
@@ -23,14 +59,40 @@ class LLMJudgeConfig(JudgedServerConfig):
 
     Args:
         judge: the judge itself, or the path of its file.
-        judge_model_server: judges in place of the judge's own model, where it is given. A judge's model may also be
+        judges: several, by the names under which expressions have their verdicts.
+        judge_model_server: judges in place of the judges' own model, where it is given. A judge's model may also be
             the name of a model server.
+        use_chat_completions_for_judge: ask that server for chat completions instead of Responses.
         reward_if_failed: comes before what the judge's `reward.if_failed` says, where it is given.
+        fields: what prompts and expressions see beside the row, as expressions, each seeing those before it.
+        check: a deterministic check; expressions see it as `check`.
+        without_judge: cases in which nobody is asked; the first that holds counts.
+        reward: an expression, by default what the only judge's own `reward` makes of its verdict, or 1 and 0 for a
+            check without a judge.
+        answer: further fields of the answer, as expressions.
     """
 
-    judge: str | dict[str, Any]
+    judge: str | dict[str, Any] | None = None
+    judges: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
     judge_model_server: ModelServerRef | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+    use_chat_completions_for_judge: bool = False
     reward_if_failed: Any = None
+    fields: dict[str, str] = Field(default_factory=dict[str, str])
+    check: Check | None = None
+    without_judge: list[Case] = Field(default_factory=list[Case])
+    reward: str | float | None = None
+    answer: dict[str, str] = Field(default_factory=dict[str, str])
+
+    @classmethod
+    def read(cls, server: ServerConfig) -> Self:
+        """The settings, completed from what the environment ships with, and put where its definition names them."""
+        settings = complete(server)
+        definition = {key: settings[key] for key in _DEFINITION if key in settings}
+        ready = {**settings, **{key: put_in(value, settings, key) for key, value in definition.items()}}
+        named = names(definition) | settings_named(definition)
+        for key in named - cls.model_fields.keys():
+            ready.pop(key, None)  # read by the definition; all others are warned of
+        return super().read(replace(server, settings=ready))
 
 
 class LLMJudgeServer(JudgedResourcesServer):
@@ -38,46 +100,199 @@ class LLMJudgeServer(JudgedResourcesServer):
 
     config: LLMJudgeConfig
 
-    def make_served(self) -> ServedJudge:
-        """The judge of the settings, its model named there or here."""
+    def prepare(self) -> None:
+        """Also compile every expression."""
+        if not self.judges and self.config.check is None:
+            raise DefinitionError(
+                f"{self.config.name} has nothing to reward by: give judge, a judge file or its content, or check"
+            )
+        self.expressions  # noqa: B018 - made here, where a mistake is told before anything listens
+        if self.judges:
+            super().prepare()
+
+    async def aclose(self) -> None:
+        """Close what the judges hold open."""
+        if self.judges:
+            await super().aclose()
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """All settings as they were given, completed from what the environment ships with."""
+        return complete(self.described())
+
+    @cached_property
+    def judges(self) -> list[Asked]:
+        """The judges, as they are defined; their model is resolved in `asked`."""
         config = self.config
-        judge = self._read(config.judge)
-        if judge.reward is None or config.reward_if_failed is not None:
-            given = (judge.reward or Reward()).model_dump(exclude_unset=True)
-            failed = {} if config.reward_if_failed is None else {"if_failed": config.reward_if_failed}
-            judge = judge.model_copy(update={"reward": Reward.model_validate(given | failed)})
-        if config.judge_model_server is not None:
-            judge = judge.with_model(server_model(self.server_client, config.judge_model_server.name))
-        return ServedJudge(judge, self.server_client, self.calls())
+        server = self.described()
+        if config.judge is not None and config.judges:
+            raise DefinitionError(f"{config.name} has judge and judges: put the one among the others")
+        if isinstance(config.judge, str):
+            judge = Judge.load(server.find_file(config.judge))
+            model = self._model()
+            judges = [Asked("judge", judge if model is None else judge.with_model(model))]
+        else:
+            given = {"judge": config.judge} if config.judge is not None else config.judges
+            judges = read_judges(given, server, self._model(), self._inference())
+        if len({str(one.judge.models) for one in judges}) > 1:
+            raise DefinitionError(f"{config.name}: several judges of one environment share a model: give all the same")
+        return [replace(one, judge=self._with_reward(one.judge)) for one in judges]
+
+    def make_served(self) -> ServedJudge:
+        """The first judge at work; the others are asked in the same way."""
+        return ServedJudge(self.judges[0].judge, self.server_client, self.calls())
+
+    @cached_property
+    def asked(self) -> list[Asked]:
+        """The judges, with the model that answers."""
+        first, *rest = self.judges
+        model = self.served.judge.model
+        others = [replace(one, judge=one.judge.with_model(model)) for one in rest if model is not None]
+        return [replace(first, judge=self.served.judge), *others]
+
+    @cached_property
+    def expressions(self) -> _Expressions:
+        """The expressions of the configuration, compiled."""
+        return _Expressions(self.config)
 
     async def verify(self, body: JudgedVerifyRequest, row: Row) -> Row:
-        """What the judge makes of the row and the policy's final answer.
+        """What the check and the judges make of the row and the policy's final answer.
 
         Returns:
-            beside what every judged rollout has: `response_text`, `scores` by name (null where one is not usable), and
-            `judge_evaluations`, one for each call.
+            beside what every judged rollout has: `response_text`; `scores` by name (null where one is not usable) and
+            `judge_evaluations`, one for each call; `check` where there is one; `reason` where nobody was asked by a
+            case of the configuration; and the fields of `answer`.
         """
+        try:
+            return await self._verify(body, row)
+        except RowError as error:
+            raise HTTPException(422, f"{self.config.name}: {error}") from error
+
+    async def _verify(self, body: JudgedVerifyRequest, row: Row) -> Row:
+        texts = self.expressions
         text = last_assistant_text(body.response)
-        item = {
+        item: Row = {
             "prompt": last_user_text(body.responses_create_params),
             "response": text,
             "messages": transcript(body.responses_create_params, body.response),
             **item_of(body),
         }
-        verdict = await self.drive(body, self.served.deliberate(item, {"output_text": text}))
-        outcomes = verdict.scores.items()
-        known: Row = {
-            "response_text": text,
-            "scores": {name: outcome.value if isinstance(outcome, Scored) else None for name, outcome in outcomes},
-            "judge_evaluations": evaluations_of(verdict, self.judge.scores[0].name),
-        }
-        return self.respond(row, body, self.rule(verdict), verdict, **known)
+        context: Row = {**item, "item": item, "response_text": text, "config": self.settings}
+        for name, expression in texts.fields.items():
+            item[name] = context[name] = expression(context)
+        known: Row = {"response_text": text}
+        if self.config.check is not None:
+            checked = context["check"] = await self._check(texts, context)
+            known["check"] = {"passed": checked.passed, "answer": checked.answer, "reason": checked.reason}
+        for case, when, reward in texts.cases:
+            if when(context):
+                context |= {one.name: View() for one in self.judges}
+                return self._respond(row, body, context, known | {"reason": case.reason}, reward.number(context))
+        if not self.judges:
+            passed = float(context["check"].passed)
+            return self._respond(
+                row, body, context, known, passed if texts.reward is None else texts.reward.number(context)
+            )
+        return await self._judged(body, row, item, context, known)
 
-    def _read(self, given: str | dict[str, Any]) -> Judge:
-        if isinstance(given, str):
-            return Judge.load(self.described().find_file(given))
-        folder = self.described().folder
-        return Judge.parse(given, folder=folder, source=f"the judge of {self.config.name!r}")
+    async def _judged(self, body: JudgedVerifyRequest, row: Row, item: Row, context: Row, known: Row) -> Row:
+        sample = {"output_text": known["response_text"]}
+        extra = body.model_extra or {}
+        verdicts: dict[str, Verdict] = await self.served.decide(
+            ask(self.asked, item, sample, context), extra.get("_ng_task_index"), extra.get("_ng_rollout_index")
+        )
+        context |= views(self.asked, verdicts)
+        ruling = self._rule(verdicts, context)
+        several = len(self.asked) > 1
+        scores: Row = {}
+        evaluations: list[Row] = []
+        for one in self.asked:
+            if (verdict := verdicts.get(one.name)) is None:
+                continue
+            for name, outcome in verdict.scores.items():
+                value = outcome.value if isinstance(outcome, Scored) else None
+                scores[f"{one.name}.{name}" if several else name] = value
+            marks = {"judge": one.name} if several else {}
+            evaluations += [marks | evaluation for evaluation in evaluations_of(verdict, one.score)]
+        known |= {"scores": scores, "judge_evaluations": evaluations}
+        calls = Verdict({}, tuple(exchange for verdict in verdicts.values() for exchange in verdict.exchanges))
+        return self.respond(row, body, ruling, calls) | known | self.expressions.answers(context)
+
+    def _rule(self, verdicts: Mapping[str, Verdict], context: Row) -> Ruling:
+        rulings = [rule(one.judge, verdicts[one.name]) for one in self.asked if one.name in verdicts]
+        if (failed := next((ruling for ruling in rulings if ruling.status == "failed"), None)) is not None:
+            return failed
+        told = next((ruling for ruling in rulings if ruling.status == "unclear"), rulings[0])
+        reward = self.expressions.reward
+        return told if reward is None else replace(told, reward=reward.number(context))
+
+    def _respond(self, row: Row, body: JudgedVerifyRequest, context: Row, known: Row, reward: float) -> Row:
+        asked: Row = {"scores": {}, "judge_evaluations": []} if self.judges else {}
+        return self.respond(row, body, reward=reward) | asked | known | self.expressions.answers(context)
+
+    async def _check(self, texts: _Expressions, context: Row) -> Checked:
+        check = self.config.check
+        assert check is not None
+        text, expected = str(texts.checked(context) or ""), texts.expected(context)
+        kind = (texts.kind(context) if texts.kind is not None else None) or check.type
+        if kind not in KINDS:
+            raise RowError(f"{self.config.name}.check: {kind!r} is no check; there are {', '.join(KINDS)}")
+        if kind != "math":
+            return check.run(text, expected, kind)
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(check.run, text, expected, kind), check.timeout)
+        except TimeoutError:
+            return Checked(False, None, f"math-verify took longer than {check.timeout:g} s")
+
+    def _model(self) -> Model | None:
+        config = self.config
+        if config.judge_model_server is None:
+            return None
+        asked = config.judge_responses_create_params.model
+        model = server_model(self.server_client, config.judge_model_server.name, asked)
+        if not config.use_chat_completions_for_judge:
+            return model
+        return model.model_copy(
+            update={"url": model.url.replace("/v1/responses", "/v1/chat/completions"), "api": "chat"}
+        )
+
+    def _inference(self) -> Any:
+        return self.inference if "judge_responses_create_params" in self.config.model_fields_set else None
+
+    def _with_reward(self, judge: Judge) -> Judge:
+        failed = self.config.reward_if_failed
+        if judge.reward is not None and failed is None:
+            return judge
+        given = (judge.reward or Reward()).model_dump(exclude_unset=True)
+        given |= {} if failed is None else {"if_failed": failed}
+        return judge.model_copy(update={"reward": Reward.model_validate(given)})
+
+
+class _Expressions:
+    """Every expression of a configuration, compiled once."""
+
+    def __init__(self, config: LLMJudgeConfig) -> None:
+        at = config.name
+        self.fields = {name: Expression(text, f"{at}.fields.{name}") for name, text in config.fields.items()}
+        self.cases = [
+            (
+                case,
+                Expression(case.when, f"{at}.without_judge[{number}].when"),
+                Expression(case.reward, f"{at}.without_judge[{number}].reward"),
+            )
+            for number, case in enumerate(config.without_judge)
+        ]
+        self.reward = None if config.reward is None else Expression(config.reward, f"{at}.reward")
+        self._answers = {name: Expression(text, f"{at}.answer.{name}") for name, text in config.answer.items()}
+        if config.check is not None:
+            self.checked = Expression(config.check.answer, f"{at}.check.answer")
+            self.expected = Expression(config.check.expected, f"{at}.check.expected")
+            of_row = config.check.type_from
+            self.kind = None if of_row is None else Expression(of_row, f"{at}.check.type_from")
+
+    def answers(self, context: Row) -> Row:
+        """The further fields of an answer."""
+        return {name: expression(context) for name, expression in self._answers.items()}
 
 
 if __name__ == "__main__":
