@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Verdict,
         deliberate,
     )
+    from referee.validation import compare, validate
 
 __version__ = "0.1.0"
 
@@ -69,9 +70,11 @@ __all__ = [
     "Unclear",
     "Verdict",
     "aevaluate",
+    "compare",
     "deliberate",
     "evaluate",
     "open_rows",
+    "validate",
     "verify",
 ]
 
@@ -85,9 +88,11 @@ _ROOMS = {
     "RunStopped": "errors",
     "Target": "evaluation.target",
     "aevaluate": "evaluation.evaluate",
+    "compare": "validation",
     "evaluate": "evaluation.evaluate",
     "open_rows": "data",
     "verify": "gym.environment",
+    "validate": "validation",
 }
 
 
