@@ -36,7 +36,8 @@ def demo(
     console.print(_table(sections))
     console.print("[dim]95 % intervals in brackets; answers to the same question are resampled together.[/dim]\n")
     for section in sections:
-        console.print(Text.assemble((section.judged.name, "bold"), f" {section.about} {section.reading}"))
+        reading = " ".join(section.found.reading)
+        console.print(Text.assemble((section.found.judge, "bold"), f" {section.about} {reading}"))
     console.print()
     console.print(Text.assemble(("Which reading is best?", "bold"), " ", " ".join(found.comparison.reading)))
     console.print(
@@ -56,13 +57,14 @@ To run the same on an endpoint of your own, take the judge file of a run and cha
 def _table(sections: list[Section]) -> object:
     from rich.table import Table
 
-    from referee.validation.report import brief
+    from referee.validation.reports.parts import brief
 
     table = Table("judge", "Pearson r", "Spearman rho", "MAE", "mass", "n", box=None, padding=(0, 1, 0, 0))
     for section in sections:
-        figures, mass = section.agreement, section.judged.mass
+        figures, mass = section.found.agreement, section.found.mass
+        assert figures is not None, "scores from 0 to 4 are numbers"
         table.add_row(
-            section.judged.name,
+            section.found.judge,
             brief(figures.pearson).replace("[", r"\["),
             brief(figures.spearman).replace("[", r"\["),
             brief(figures.mae).replace("[", r"\["),

@@ -15,16 +15,15 @@ from typing import Any
 
 import orjson
 
-from referee.demo.judges import KNOWN, constant, length
+from referee.demo.judges import Items, constant, length
 from referee.evaluation.engine import RunOptions
 from referee.evaluation.folder import JUDGE
 from referee.evaluation.progress import Progress
 from referee.evaluation.runs import Run, execute_sync
 from referee.inference import CallOptions
 from referee.judge import Judge, TokenProbabilityParser
-from referee.validation import Comparison, compare, validate
-from referee.validation.judged import Judged, read_judged
-from referee.validation.report import Section, write_report
+from referee.validation import Comparison, Validation, compare, validate
+from referee.validation.reports import write_report
 
 FOLDER = Path(__file__).parent
 ITEMS = FOLDER / "items.jsonl"
@@ -35,6 +34,19 @@ SCORE, HUMAN, CLUSTER = "helpfulness", "helpfulness", "prompt"
 REPORT = "report.html"
 
 Watcher = Callable[[str], AbstractContextManager[Callable[[Progress], None]]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One judge beside the known quality.
+
+    Args:
+        found: its figures.
+        about: what this judge is; goes on after its name.
+    """
+
+    found: Validation
+    about: str
 
 
 @dataclass(frozen=True)
@@ -62,41 +74,45 @@ def run_demo(output: Path, watcher: Watcher, *, limit: int | None = None) -> Dem
     short, long = Judge.load(FOLDER / "short.yaml"), Judge.load(FOLDER / "long.yaml")
     by_probability = short.model_copy(update={"scores": tuple(_by_probability(score) for score in short.scores)})
     sections = [
-        _section(constant(items), "gives every answer the middle score, without reading it."),
-        _section(length(items), "counts words and puts the counts on the scale, without understanding any."),
+        _unread("constant", items, constant(items), "gives every answer the middle score, without reading it."),
+        _unread("answer length", items, length(items), "counts words and puts the counts on the scale."),
     ]
     with watcher("embedded model, short prompt") as watch:
         if (output / "short" / JUDGE).exists():  # an earlier demo left its second reading: go back to the first
             execute_sync(_reread(_run(short, output / "short", watch, limit)))
         execute_sync(_run(short, output / "short", watch, limit))
-    sections.append(
-        _section(_read(output / "short", "read as JSON"), "is the embedded model with a short prompt, asked for JSON.")
-    )
+    about = "is the embedded model with a short prompt, asked for JSON."
+    sections.append(_read("read as JSON", output / "short", about))
     with watcher("the same answers, read again from the journal") as watch:
         execute_sync(_reread(_run(by_probability, output / "short", watch, limit)))
     about = "is the same run read again, without a call: the expected score over the probabilities of its digits."
-    sections.append(_section(_read(output / "short", "probabilities"), about))
+    sections.append(_read("probabilities", output / "short", about))
     with watcher("embedded model, longer prompt") as watch:
         execute_sync(_run(long, output / "long", watch, limit))
     about = "is the embedded model with every level described, read by token probabilities."
-    sections.append(_section(_read(output / "long", "longer prompt"), about))
+    sections.append(_read("longer prompt", output / "long", about))
     introduction = (
         f"{len(items)} answers to {len({item['prompt'] for item in items})} questions, written so that their quality "
         "is known: complete (4), with a gap (3), with a wrong fact (2), off topic (1), empty (0). Nobody rated them. "
         "The embedded model is tiny and near chance as a judge; the point is to see that before believing it."
     )
-    write_report(output / REPORT, "Four judges, fifty answers", introduction, sections, SCALE)
-    return Demo(sections, _compared(sections[2:]))
+    comparison = _compared(items, sections[2:])
+    # On the page the judges that do not read stand beside the others; what is compared stays the three readings.
+    told = tuple(replace(one.found, reading=(f"It {one.about}", *one.found.reading)) for one in sections)
+    page = replace(comparison, judges=told)
+    write_report(output / REPORT, page, title="Four judges, fifty answers", introduction=introduction)
+    return Demo(sections, comparison)
 
 
-def _compared(sections: Sequence[Section]) -> Comparison:
+def _compared(items: Items, sections: Sequence[Section]) -> Comparison:
     """The readings of the embedded model, held against each other."""
-    judges = [section.judged for section in sections]
+    scores = [dict(zip(one.found.columns.rows, one.found.columns.judge, strict=True)) for one in sections]
+    names = [section.found.judge for section in sections]
     rows = [
-        {HUMAN: human, CLUSTER: cluster} | {judge.name: judge.judge[at] for judge in judges}
-        for at, (human, cluster) in enumerate(zip(judges[0].human, judges[0].clusters, strict=True))
+        {HUMAN: item[HUMAN], CLUSTER: item[CLUSTER]}
+        | {name: given.get(at) for name, given in zip(names, scores, strict=True)}
+        for at, item in enumerate(items)
     ]
-    names = [judge.name for judge in judges]
     return compare(rows, judge=names, names=names, human=HUMAN, cluster=CLUSTER, scale=SCALE)
 
 
@@ -121,11 +137,12 @@ def _by_probability(score: Any) -> Any:
     return score.model_copy(update={"parser": TokenProbabilityParser(json_path=score.name)})
 
 
-def _read(folder: Path, name: str) -> Judged:
-    return read_judged(folder, SCORE, HUMAN, cluster=CLUSTER, name=name, human_name=KNOWN)
+def _read(name: str, folder: Path, about: str) -> Section:
+    found = validate(folder, score=SCORE, human=HUMAN, cluster=CLUSTER, name=name, scale=SCALE, people=AUTHORS)
+    return Section(found, about)
 
 
-def _section(judged: Judged, about: str) -> Section:
-    found = validate(judged.judge, human=judged.human, cluster=judged.clusters, scale=SCALE, people=AUTHORS)
-    assert found.agreement is not None
-    return Section(judged, found.agreement, about, " ".join(found.reading))
+def _unread(name: str, items: Items, scores: list[float], about: str) -> Section:
+    rows = [{**item, "judge": score} for item, score in zip(items, scores, strict=True)]
+    found = validate(rows, judge="judge", human=HUMAN, cluster=CLUSTER, name=name, scale=SCALE, people=AUTHORS)
+    return Section(found, about)
