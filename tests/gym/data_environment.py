@@ -12,11 +12,11 @@ from referee.testing import ScriptedEndpoint
 
 
 @contextmanager
-def environment(name: str, judge: Any, **settings: Any) -> Iterator[tuple[tools.Gym, ScriptedEndpoint]]:
+def environment(name: str, said: Any, /, **settings: Any) -> Iterator[tuple[tools.Gym, ScriptedEndpoint]]:
     """The environment with nothing configured but its judge's model server, and `settings`."""
     fields = {"judge_model_server": tools.POLICY, "judge_max_retries": 0, "judge_retry_base_seconds": 0.0, **settings}
     with (
-        ScriptedEndpoint(judge) as endpoint,
+        ScriptedEndpoint(said) as endpoint,
         tools.small_gym(endpoint.url, {name: ("resources_servers", name, fields)}) as gym,
     ):
         yield gym, endpoint

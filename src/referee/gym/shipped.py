@@ -25,6 +25,8 @@ def complete(server: ServerConfig) -> dict[str, Any]:
     Raises:
         DefinitionError: what it ships with cannot be read.
     """
+    if server.folder in server.folders:
+        return dict(server.settings)  # an app of its own, whose shipped configuration is an example
     for folder in reversed(server.folders):
         path = folder / "configs" / f"{server.implementation}.yaml"
         if not path.is_file():
