@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from referee.statistics import Agreement, Comparison, Estimate, agreement, compare_agreement
+from referee.statistics import (
+    Agreement,
+    Comparison,
+    Estimate,
+    agreement,
+    compare_agreement,
+    compare_means,
+    mean_score,
+    rate,
+)
 from referee.statistics.columns import Floats
+from referee.statistics.figures import EQUAL_WITHIN
 from referee.validation.agreement import Trivial
 from referee.validation.joined import Joined
 
@@ -18,6 +29,8 @@ CLASSES = 25
 """Above so many rows the words are counted in 25 classes of equal size: ranks hardly change, and the bootstrap of a
 discrete column takes milliseconds where that of a continuous one takes minutes."""
 EXACT_ROWS = 300
+MOST_ROWS = 5_000
+"""The words are compared on so many rows, spread evenly over all: that is more than enough to tell the two apart."""
 
 
 def trivial_judges(
@@ -42,14 +55,25 @@ def trivial_judges(
 def _constant(x: Floats, y: Floats, keys: Sequence[Any] | None, figures: Agreement, confidence: float) -> Trivial:
     assert figures.baseline is not None
     median, commonest = figures.baseline.median, figures.baseline.commonest
-    always = agreement(np.full(len(y), median), y, clusters=keys, confidence=confidence, draws=500)
-    often = agreement(np.full(len(y), commonest), y, clusters=keys, confidence=confidence, draws=500)
-    against = compare_agreement(x, np.full(len(y), median), y, clusters=keys, confidence=confidence, draws=500)
-    name = f"always {median:g}" + (f" (exact: always {commonest:g})" if median != commonest else "")
-    return Trivial(name, always.pearson, always.spearman, always.mae, often.exact, against.figures["mae"])
+    off, judge_off = np.abs(y - median), np.abs(x - y)
+    nothing = Estimate.undefined(f"it gives every row {median:g}", confidence)
+    # Both errors are means of the same rows, so the paired comparison needs no resampling.
+    against = compare_means(judge_off, off, clusters=keys, higher_is_better=False, confidence=confidence)
+    return Trivial(
+        name=f"always {median:g}" + (f" (exact: always {commonest:g})" if median != commonest else ""),
+        pearson=nothing,
+        spearman=nothing,
+        mae=mean_score(off, clusters=keys, confidence=confidence),
+        exact=rate(np.abs(y - commonest) <= EQUAL_WITHIN, clusters=keys, confidence=confidence),
+        against=replace(against, figure="MAE"),
+    )
 
 
 def _words(words: Floats, x: Floats, y: Floats, keys: Sequence[Any] | None, confidence: float) -> Trivial:
+    if len(words) > MOST_ROWS:
+        chosen = np.linspace(0, len(words) - 1, MOST_ROWS).astype(np.int64)
+        words, x, y = words[chosen], x[chosen], y[chosen]
+        keys = None if keys is None else [keys[int(at)] for at in chosen]
     if len(words) > EXACT_ROWS:
         edges = np.unique(np.quantile(words, np.linspace(0, 1, CLASSES + 1)[1:-1]))
         classes = np.searchsorted(edges, words, side="right")

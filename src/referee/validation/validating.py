@@ -24,9 +24,10 @@ from referee.statistics import (
     label_agreement,
 )
 from referee.statistics.columns import Floats
-from referee.validation.agreement import Calibration, Clusters, Columns, Level, Scale, Validation
+from referee.validation.agreement import Clusters, Columns, Scale, Validation
 from referee.validation.asking import Question, read_scale
 from referee.validation.disagreements import disagreements
+from referee.validation.distributions import calibration, levels
 from referee.validation.joined import ALONE, Joined, Sides, join, number_sides
 from referee.validation.people import Cell, HumanScale
 from referee.validation.reading import advise, labels_to_tell, read
@@ -35,6 +36,8 @@ from referee.validation.trivial import trivial_judges
 
 ALIGNMENT_ROWS = 5_000
 """Rows that the check for misaligned columns looks at: their first so many, in their order."""
+MANY_CLUSTERS, MANY_DRAWS = 20_000, 400
+"""Above so many groups of rows no more than so many resamples: the intervals are a few thousandths wide by then."""
 MOST_LABELS = 10
 """Levels up to which whole scores are also shown as labels, with a confusion matrix."""
 
@@ -76,7 +79,7 @@ def validate(
         name: what to call the judge.
         people: what to call those who rated, in the plural: `the authors`.
         confidence: nominal coverage of the intervals.
-        draws: resamples of the bootstrap, which is used from 300 clusters on.
+        draws: resamples of the bootstrap, which is used from 300 clusters on; at most 400 above 20,000 of them.
         seed: equal seeds give equal intervals.
 
     Raises:
@@ -135,6 +138,8 @@ def validation_of(
     keys = None if joined.clusters is None else [joined.clusters[at] for at in np.flatnonzero(both)]
     x, y = table.sides.judge[both], table.sides.human[both]
     scale = table.sides.scale
+    if clusters.count > MANY_CLUSTERS:
+        draws = min(draws, MANY_DRAWS)
     options: dict[str, Any] = {"confidence": confidence, "draws": draws, "seed": seed}
     figures: Agreement | None = None
     if table.kind == "numbers":
@@ -162,8 +167,8 @@ def validation_of(
         alignment=None if brief else _alignment(x, y, table.kind == "labels", seed),
         by=by,
         subgroups=() if by is None or figures is None else subgroups(joined, both, x, y, keys, confidence, draws, seed),
-        levels=_levels(scale, x, y, table.names),
-        calibration=() if table.kind == "labels" else _calibration(scale, x, y, keys, confidence),
+        levels=levels(scale, x, y, table.names),
+        calibration=() if table.kind == "labels" else calibration(scale, x, y, keys, confidence),
         disagreements=() if brief else disagreements(opened, positions, x, y, joined),
         cost=opened.cost,
         mass=sum(joined.masses) / len(joined.masses) if joined.masses else None,
@@ -343,63 +348,3 @@ def _alignment(x: Floats, y: Floats, nominal: bool, seed: int) -> Alignment | No
     if len(x) < 10 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
     return alignment_test(x, y, nominal=nominal, seed=seed)
-
-
-def _levels(scale: Scale, x: Floats, y: Floats, names: tuple[str, ...]) -> tuple[Level, ...]:
-    if not x.size:
-        return ()
-    levels = np.array(scale.levels)
-    labels = {value: label for label, value in scale.labels.items()}
-    if names:
-        labels = {float(at): label for at, label in enumerate(names)}
-        levels = np.arange(len(names), dtype=np.float64)
-    if not levels.size or levels.size > 50:
-        return _bins(scale, x, y)
-    counts = [
-        np.bincount(np.abs(side[:, None] - levels[None, :]).argmin(axis=1), minlength=levels.size) for side in (x, y)
-    ]
-    return tuple(
-        Level(float(value), labels.get(float(value), f"{value:g}"), int(counts[0][at]), int(counts[1][at]))
-        for at, value in enumerate(levels)
-    )
-
-
-def _bins(scale: Scale, x: Floats, y: Floats) -> tuple[Level, ...]:
-    low, high = (scale.low, scale.high) if scale.high > scale.low else (scale.low, scale.low + 1)
-    edges = np.linspace(low, high, 11)
-    counts = [np.histogram(side, bins=edges)[0] for side in (x, y)]
-    return tuple(
-        Level(
-            float((edges[at] + edges[at + 1]) / 2),
-            f"{edges[at]:.3g} to {edges[at + 1]:.3g}",
-            int(counts[0][at]),
-            int(counts[1][at]),
-        )
-        for at in range(10)
-    )
-
-
-def _calibration(
-    scale: Scale, x: Floats, y: Floats, keys: Sequence[Any] | None, confidence: float
-) -> tuple[Calibration, ...]:
-    """The mean human score by the judge's score: by value on few levels, else in ten parts of equal size."""
-    if not x.size:
-        return ()
-    from referee.statistics import mean_score
-
-    values = np.unique(x)
-    if values.size <= 20:
-        parts = [np.flatnonzero(x == value) for value in values]
-    else:
-        order = np.argsort(x, kind="stable")
-        parts = [part for part in np.array_split(order, 10) if part.size]
-    return tuple(
-        Calibration(
-            float(x[part].mean()),
-            mean_score(
-                y[part], clusters=None if keys is None else [keys[int(at)] for at in part], confidence=confidence
-            ),
-            int(part.size),
-        )
-        for part in parts
-    )
