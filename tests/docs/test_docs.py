@@ -4,12 +4,13 @@ Blocks of one page run in order, in one empty folder. Python shares its names ac
 project's commands; `# file: NAME` on top of a block writes it to that file; YAML without a name must be a judge or a
 part of one, and so must a file that has scores. `ng_run` runs beside what follows it, once it has said that it is
 ready, to the next `ng_run` or the page's end; env.yaml gets a head server on a free port, as pages are tested side by
-side.
+side. So has the platform, whose home is a folder of the page's own; it is stopped at the page's end.
 `make` lines are looked up in the Makefile, since running them here would run this test again.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import signal
@@ -24,13 +25,21 @@ from typing import Any
 import pytest
 import yaml
 
+from referee.cli.nemo.background import stop
 from referee.gym import commands as gym_commands
 from referee.judge import Judge
-from referee.testing import ScriptedEndpoint
+from referee.testing import ScriptedEndpoint, ScriptedHub
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HUB = {
+    "nvidia/HelpSteer2": {
+        "validation.jsonl.gz": gzip.compress(
+            b"".join(b'{"prompt": "p", "response": "worth %d", "helpfulness": %d}\n' % (at, at) for at in range(5))
+        )
+    }
+}
 WHOLE: dict[str, Any] = {
     "model": {"url": "http://127.0.0.1:1/v1", "name": "m"},
     "scores": [{"name": "s", "rubric": [{"label": "A", "value": 1}, {"label": "B", "value": 0}]}],
@@ -46,7 +55,8 @@ def commands(tmp_path: Path) -> Path:
     calls = {
         name: f"from referee.gym.commands import {name} as main" for name in vars(gym_commands) if name[:3] == "ng_"
     }
-    for name, imported in {"referee": "from referee.cli import main", **calls}.items():
+    calls |= {"referee": "from referee.cli import main", "nemo": "from referee.cli.nemo import main"}
+    for name, imported in calls.items():
         command = folder / name
         command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{imported}; raise SystemExit(main())" "$@"\n')
         command.chmod(0o755)
@@ -63,11 +73,37 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, commands: Path, mo
     monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
     monkeypatch.setenv("NVIDIA_API_KEY", "a-key")
     names: dict[str, Any] = {"__name__": "__docs__"}
-    with ScriptedEndpoint('{"helpfulness": 4}') as endpoint, ExitStack() as beside:
+    with ScriptedEndpoint(_rating) as endpoint, ScriptedHub(HUB) as hub, ExitStack() as beside, _home(folder.parent):
         monkeypatch.setenv("JUDGE_URL", endpoint.url)
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
         _write("env.yaml", "")
         for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
             _run(language, text, names, page, beside)
+
+
+def _rating(body: dict[str, Any]) -> str:
+    """A judge that says 4, but for the answers of the hub's data set, which say themselves what they are worth."""
+    asked = body["messages"][-1]["content"] if "messages" in body else ""
+    found = re.search(r"Response: worth (\d)", asked) if isinstance(asked, str) else None
+    return f'{{"helpfulness": {found[1] if found else 4}}}'
+
+
+@contextmanager
+def _home(folder: Path) -> Iterator[None]:
+    """A home for the platform, on a port of its own; what was started there is stopped."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))
+        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        patch.setenv("REFEREE_PLATFORM_PORT", str(port))
+        patch.setenv("NMP_BASE_URL", f"http://127.0.0.1:{port}")
+        try:
+            yield
+        finally:
+            if (folder / "data").exists():
+                stop(folder / "data" / "referee")
 
 
 def _run(language: str, text: str, names: dict[str, Any], page: Path, beside: ExitStack) -> None:

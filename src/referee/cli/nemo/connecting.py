@@ -51,6 +51,9 @@ def connected(base_url: str | None, workspace: str | None = None) -> Generator[P
 
 def _address(host: str | None, port: int | None) -> str | None:
     """Where a platform that listens so is reached from this machine; None for the client's own default."""
+    host = os.environ.get("REFEREE_PLATFORM_HOST") or host
+    given = os.environ.get("REFEREE_PLATFORM_PORT", "")
+    port = int(given) if given.isdecimal() and int(given) else port  # 0 is whatever was free: not known here
     if host is None and port is None:
         return None
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", None: "127.0.0.1"}.get(host, host)
