@@ -32,7 +32,7 @@ def test_a_run_says_what_it_is_worth(place, flat):
     result = place.run("validate", str(place.out), "--human", "quality")
     assert result.exit_code == 0
     said = flat(result.stdout)
-    assert "demo.quality beside quality" in said
+    assert "demo.quality beside people's quality" in said
     assert "20 of 20 rows have both scores" in said
     assert "It orders answers better than chance" in said
     for figure in ("Pearson r", "Spearman rho", "Kendall tau-b", "MAE", "Gwet's AC1", "Krippendorff's alpha, ordinal"):
@@ -167,7 +167,7 @@ def test_several_scores_must_be_told_apart(place, flat):
     assert "has several scores: demo.quality, demo.tone; say which one is meant (--score NAME)" in flat(result.stderr)
     near = place.run("validate", str(place.out), "--human", "rating", "--score", "qualty")
     assert "did you mean 'quality'?" in flat(near.stderr)
-    assert "demo.tone beside tone" in place.run("validate", str(place.out), "--human", "tone").stdout
+    assert "demo.tone beside people's tone" in place.run("validate", str(place.out), "--human", "tone").stdout
 
 
 def test_a_folder_that_is_no_run(place, tmp_path, flat):
@@ -177,3 +177,12 @@ def test_a_folder_that_is_no_run(place, tmp_path, flat):
     assert "is no run folder" in flat(result.stderr)
     result = place.run("validate", str(tmp_path / "nothing"), "--human", "h")
     assert result.exit_code == 1
+
+
+def test_unreadable_lines_are_counted_and_do_not_part_the_clusters(place, tmp_path, flat):
+    file = tmp_path / "broken.jsonl"
+    lines = [json.dumps({**row, "prompt": f"p{row['id'] // 2}"}) for row in GOOD]
+    file.write_text("\n".join([*lines[:5], "{broken", *lines[5:], "[1]"]) + "\n")
+    said = flat(place.run("validate", str(file), "--human", "h", "--judge", "j").stdout)
+    assert "20 of 22 rows have both scores: left out 2 unreadable row" in said
+    assert "rows with the same prompt count as one group (10 groups)" in said.lower()

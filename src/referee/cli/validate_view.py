@@ -34,7 +34,7 @@ def render(found: Validation) -> None:
 
 def _title(found: Validation) -> str:
     judge = found.judge if found.judge == found.score else f"{found.judge}.{found.score}"
-    return f"{judge} beside {', '.join(found.human)} · {found.source}"
+    return f"{judge} beside people's {', '.join(found.human)} · {found.source}"
 
 
 def _rows(found: Validation) -> str:
@@ -75,11 +75,13 @@ def figures(console: Console, found: Validation) -> None:
     console.print(rows)
     for reason, names in undefined.items():
         console.print(Text(f"Undefined, as {reason}: {', '.join(names)}.", style="dim"))
-    notes = dict.fromkeys(
-        f"{label}: {warning}." for _, label, estimate in agreement.figures() for warning in estimate.warnings
-    )
-    for note in notes:
-        console.print(Text(note, style="dim"))
+    warned: dict[str, list[str]] = {}
+    for _, label, estimate in agreement.figures():
+        for warning in estimate.warnings:
+            warned.setdefault(warning, []).append(label)
+    for warning, names in warned.items():
+        some = ", ".join(names) if len(names) < 4 else f"{names[0]}, {names[1]} and {len(names) - 2} more"
+        console.print(Text(f"{some}: {warning}.", style="dim"))
 
 
 def _labels(console: Console, found: Validation) -> None:

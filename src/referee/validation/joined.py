@@ -139,7 +139,6 @@ class _ClusterColumns:
         self._fields = tuple(fields)
         self._begun = False
         self.columns: dict[str, array[int]] = {}
-        self.gaps: dict[str, int] = {}
         self.known: dict[str, None] = {}
 
     def take(self, row: JudgedRow) -> None:
@@ -155,7 +154,6 @@ class _ClusterColumns:
         for name, column in self.columns.items():
             value = lookup(row.item, name)
             if value is ABSENT or value is None:
-                self.gaps.setdefault(name, len(column))
                 column.append(-1 - len(column))  # stands alone
             else:
                 column.append(_hash(value))
@@ -191,19 +189,21 @@ def _groups(groups: list[str | None], by: str, known: Mapping[str, None], source
 def _cluster(found: Joined, columns: _ClusterColumns, wanted: str | None) -> None:
     if wanted is not None and wanted != ALONE:
         column = columns.columns[wanted]
-        if len(columns.gaps) and all(number < 0 for number in column):
+        if all(mark < 0 for mark in column):
             raise no_field(wanted, columns.known, found.results.source)
-        if wanted in columns.gaps:
+        # A row that has no score anyway needs no cluster.
+        gap = next((at for at, mark in enumerate(column) if mark < 0 and found.missing[at] is None), None)
+        if gap is not None:
             raise DataError(
-                f"row {columns.gaps[wanted]} has no {wanted!r}, which marks the rows that belong together: name a "
-                f"field that every row has, or --cluster {ALONE}"
+                f"row {found.index[gap]} has no {wanted!r}, which marks the rows that belong together: name a field "
+                f"that every row has, or --cluster {ALONE}"
             )
         found.clusters, found.cluster_field = list(column), wanted
         return
     if wanted is None:
         for name, column in columns.columns.items():
             count = len(set(column))
-            if 1 < count < len(column) and name not in columns.gaps:
+            if 1 < count < len(column):
                 found.clusters, found.cluster_field, found.detected = list(column), name, True
                 return
     if found.repeats > 1:

@@ -129,7 +129,7 @@ class Results:
             if wanted is not None and position not in wanted:
                 continue
             if row.item is None:
-                yield JudgedRow(position, row.index, {}, None, missing=f"unreadable ({row.error})")
+                yield JudgedRow(position, row.index, {}, None, missing="unreadable row")
             elif self.metric is None:
                 yield self._plain(position, row.index, row.item)
             else:
