@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 import yaml
 from data_environment import environment
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import ChainableUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from small_gym import BUNDLED, POLICY, rollout, small_gym
 
 from referee import Environment
 from referee.errors import DefinitionError
+from referee.gym.asking import View
+from referee.gym.expressions import Expression
 from referee.testing import Fault, ScriptedEndpoint
 
 DATA = ["jailbreak_detection", "xstest", "simpleqa", "inverse_if", "proof_judge", "math_with_judge", "answer_check"]
@@ -199,3 +205,19 @@ def test_each_bundled_one_is_one_short_file_without_python(name: str) -> None:
     assert not list(folder.rglob("*.py"))
     (file,) = (folder / "configs").iterdir()
     assert len(file.read_text().splitlines()) <= 60
+
+
+CONTEXT: dict[str, Any] = {"a": 2, "b": 0, "item": {"x": "y", "items": [1], "none": None}, "v": View()}
+PARTS = ["a", "b", "item.x", "item.none.deep", "missing", "missing.deep", "v.asked", "v.label", "3", "'y'", "(1, 2)"]
+JOINTS = ["and", "or", "==", "!=", "in (2, 'y') or", "if a else", "if b else"]
+
+
+@given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=3), st.tuples(*[st.sampled_from(JOINTS)] * 2))
+def test_an_expression_has_the_value_that_jinja_gives_it(parts: list[str], joints: tuple[str, str]) -> None:
+    words = [parts[0]]
+    for joint, part in zip(joints, parts[1:], strict=False):
+        words += [joint, part]
+    text = " ".join(words)
+    plain = ImmutableSandboxedEnvironment(undefined=ChainableUndefined).compile_expression(text)
+    assert Expression(text, "here")(CONTEXT) == plain(CONTEXT)
+    assert Expression(f"not ({text})", "here")(CONTEXT) == (not plain(CONTEXT))

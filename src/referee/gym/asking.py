@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from referee.errors import DefinitionError
 from referee.exchange import Failure, Request, Response
@@ -56,27 +56,44 @@ class Asked:
         return replace(verdict, scores=dict.fromkeys(verdict.scores, empty))
 
 
-@dataclass(frozen=True)
 class View:
-    """A judge's verdict as expressions see it.
+    """A judge's verdict as expressions see it; of one that was not asked, everything is none but `asked`."""
 
-    Args:
-        asked: whether it was asked; the rest is none where it was not.
-        status: scored, unclear or failed.
-        reward: what the judge's own `reward` makes of it.
-        value: the score, where there is one.
-        label: its label, where it has one.
-        text: what the judge wrote, without its thinking, of its last call.
-        outcomes: for each call its label, or none.
-    """
+    READABLE: ClassVar[frozenset[str]] = frozenset({"asked", "status", "reward", "value", "label", "text", "outcomes"})
 
-    asked: bool = False
-    status: str | None = None
-    reward: float | None = None
-    value: float | None = None
-    label: str | None = None
-    text: str = ""
-    outcomes: tuple[str | None, ...] = ()
+    def __init__(self, one: Asked | None = None, verdict: Verdict | None = None) -> None:
+        self._one = one
+        self._verdict = verdict
+        self.asked = verdict is not None
+        """Whether it was asked."""
+        self.ruling = None if one is None or verdict is None else rule(one.judge, verdict)
+        outcome = None if one is None or verdict is None else verdict.scores[one.score]
+        scored = outcome if isinstance(outcome, Scored) else None
+        self.status = None if self.ruling is None else self.ruling.status
+        """scored, unclear or failed."""
+        self.reward = None if self.ruling is None else self.ruling.reward
+        """What the judge's own `reward` makes of it."""
+        self.value = None if scored is None else scored.value
+        """The score, where there is one."""
+        self.label = None if scored is None else scored.label
+        """Its label, where it has one."""
+
+    @property
+    def text(self) -> str:
+        """What the judge wrote, without its thinking, of its last call."""
+        if self._one is None or self._verdict is None:
+            return ""
+        answers = [exchange.answer for exchange in self._verdict.exchanges]
+        texts = [answer.text for answer in answers if isinstance(answer, Response)]
+        return (self._one.judge.reasoning.strip(texts[-1]) or "") if texts else ""
+
+    @property
+    def outcomes(self) -> list[str | None]:
+        """For each call its label, or none."""
+        if self._one is None or self._verdict is None:
+            return []
+        calls = [exchange.outcomes[self._one.score] for exchange in self._verdict.exchanges]
+        return [call.label if isinstance(call, Scored) else None for call in calls]
 
 
 def read_judges(
@@ -130,7 +147,10 @@ def ask(
         RowError: a condition has no value.
     """
     first = [one for one in judges if not one.later and (one.when is None or one.when(context))]
-    verdicts = yield from together({one.name: deliberate(one.judge, item, sample) for one in first})
+    if len(first) == 1:
+        verdicts = {first[0].name: (yield from deliberate(first[0].judge, item, sample))}
+    else:
+        verdicts = yield from together({one.name: deliberate(one.judge, item, sample) for one in first})
     for one in judges:
         if one.later and one.when is not None and one.when({**context, **views(judges, verdicts)}):
             verdicts[one.name] = yield from deliberate(one.judge, item, sample)
@@ -139,22 +159,7 @@ def ask(
 
 def views(judges: Sequence[Asked], verdicts: Mapping[str, Verdict]) -> dict[str, View]:
     """What expressions see of the verdicts, by name."""
-    return {one.name: _view(one, verdicts[one.name]) if one.name in verdicts else View() for one in judges}
-
-
-def _view(one: Asked, verdict: Verdict) -> View:
-    outcome, ruling = verdict.scores[one.score], rule(one.judge, verdict)
-    texts = [exchange.answer.text for exchange in verdict.exchanges if isinstance(exchange.answer, Response)]
-    calls = [exchange.outcomes[one.score] for exchange in verdict.exchanges]
-    return View(
-        asked=True,
-        status=ruling.status,
-        reward=ruling.reward,
-        value=outcome.value if isinstance(outcome, Scored) else None,
-        label=outcome.label if isinstance(outcome, Scored) else None,
-        text=(one.judge.reasoning.strip(texts[-1]) or "") if texts else "",
-        outcomes=tuple(call.label if isinstance(call, Scored) else None for call in calls),
-    )
+    return {one.name: View(one, verdicts[one.name]) if one.name in verdicts else View() for one in judges}
 
 
 def _prompt(definition: Mapping[str, Any], server: ServerConfig) -> dict[str, Any]:

@@ -8,7 +8,7 @@ of the answer: see docs/environments.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
@@ -30,7 +30,7 @@ from referee.gym.judged import (
     evaluations_of,
     item_of,
 )
-from referee.gym.judging import Ruling, ServedJudge, rule, server_model
+from referee.gym.judging import Ruling, ServedJudge, server_model
 from referee.gym.shipped import complete, names, put_in
 from referee.gym.transcript import last_assistant_text, last_user_text, transcript
 from referee.judge import Judge, Model, Reward, Scored, Verdict
@@ -201,8 +201,9 @@ class LLMJudgeServer(JudgedResourcesServer):
         verdicts: dict[str, Verdict] = await self.served.decide(
             ask(self.asked, item, sample, context), extra.get("_ng_task_index"), extra.get("_ng_rollout_index")
         )
-        context |= views(self.asked, verdicts)
-        ruling = self._rule(verdicts, context)
+        seen = views(self.asked, verdicts)
+        context.update(seen)
+        ruling = self._rule([view.ruling for view in seen.values() if view.ruling is not None], context)
         several = len(self.asked) > 1
         scores: Row = {}
         evaluations: list[Row] = []
@@ -218,8 +219,7 @@ class LLMJudgeServer(JudgedResourcesServer):
         calls = Verdict({}, tuple(exchange for verdict in verdicts.values() for exchange in verdict.exchanges))
         return self.respond(row, body, ruling, calls) | known | self.expressions.answers(context)
 
-    def _rule(self, verdicts: Mapping[str, Verdict], context: Row) -> Ruling:
-        rulings = [rule(one.judge, verdicts[one.name]) for one in self.asked if one.name in verdicts]
+    def _rule(self, rulings: Sequence[Ruling], context: Row) -> Ruling:
         if (failed := next((ruling for ruling in rulings if ruling.status == "failed"), None)) is not None:
             return failed
         told = next((ruling for ruling in rulings if ruling.status == "unclear"), rulings[0])
