@@ -13,7 +13,7 @@ from referee.statistics import (
     label_agreement,
     mean_score,
 )
-from referee.validation import Comparison, Correction, Plan, Validation
+from referee.validation import Comparison, Correction, Plan, Validation, rank
 from referee.validation.agreement import (
     Advice,
     Calibration,
@@ -28,6 +28,7 @@ from referee.validation.agreement import (
 )
 from referee.validation.comparison import Choice, Pair
 from referee.validation.planning import Need
+from referee.validation.ranking import Ranked
 
 ALONE = Clusters(None, 0, False, "every row stands alone")
 
@@ -170,3 +171,20 @@ def a_plan() -> Plan:
         judge="a judge", score="helpfulness", source="out", half_width=0.1, n=60, needs=needs,
         cost=Cost(60, 60, 18_000, 2_400, None), reading=("It takes 180 more labels.",), confidence=0.95, power=0.8,
     )  # fmt: skip
+
+
+def a_ranking() -> Ranked:
+    """Three players, judged in both orders by a judge that likes length and the first place."""
+    rng = np.random.default_rng(6)
+    players = ["strong", "middling", "weak"]
+    rows: list[dict[str, Any]] = []
+    for at in range(150):
+        one, two = rng.choice(3, 2, replace=False)
+        words = rng.integers(5, 60, 2)
+        edge = 0.7 * (two - one) + 0.02 * (words[0] - words[1])
+        first, swapped = (float(rng.random() < 1 / (1 + np.exp(-(edge + place)))) for place in (0.4, -0.4))
+        rows.append(
+            {"prompt": f"question {at // 2}", "one": players[one], "two": players[two], "given": first,
+             "swapped": swapped, "a": "word " * words[0], "b": "word " * words[1]}
+        )  # fmt: skip
+    return rank(rows, judge="given,swapped", players="one,two", answers="a,b", draws=100)

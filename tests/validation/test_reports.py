@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_answers import a_comparison, a_correction, a_label_validation, a_plan, a_validation
+from sample_answers import a_comparison, a_correction, a_label_validation, a_plan, a_ranking, a_validation
 
 from referee.errors import OutputError
 from referee.validation.agreement import Disagreement, Level
@@ -27,6 +27,7 @@ ANSWERS: dict[str, Callable[[], Any]] = {
     "compare three": a_comparison,
     "estimate": a_correction,
     "plan": a_plan,
+    "rank": a_ranking,
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_answers import a_comparison, a_correction, a_label_validation, a_validation
+from sample_answers import a_comparison, a_correction, a_label_validation, a_ranking, a_validation
 
 from referee.validation.agreement import Disagreement
 from referee.validation.reports import write_report
@@ -37,8 +37,8 @@ def hostile() -> Any:
 
 @pytest.mark.parametrize(
     "make",
-    [a_validation, lambda: a_validation(5), a_label_validation, a_comparison, a_correction, hostile],
-    ids=["validate", "five rows", "labels", "compare", "estimate", "hostile"],
+    [a_validation, lambda: a_validation(5), a_label_validation, a_comparison, a_correction, a_ranking, hostile],
+    ids=["validate", "five rows", "labels", "compare", "estimate", "rank", "hostile"],
 )
 def test_every_chart_is_drawn_and_nothing_complains(make: Callable[[], Any], tmp_path: Path) -> None:
     page = tmp_path / "report.html"

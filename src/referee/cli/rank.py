@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from referee.cli.exits import ERROR
+from referee.cli.report_option import REPORT, write
 from referee.cli.validate import AS_JSON, CLUSTER, CONFIDENCE, RESULTS, SCORE, SEED
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def rank(
             show_default=False,
         ),
     ] = None,
+    report: Annotated[Path | None, REPORT] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     judge: Annotated[
         str | None,
@@ -87,6 +90,7 @@ def rank(
         print_json(found.to_dict(), code)
     else:
         _render(found)
+    write(report, found, say=not as_json)
     raise typer.Exit(code)
 
 

@@ -1,4 +1,4 @@
-"""Reports: one self-contained HTML page for each answer of `validate`, `compare`, `estimate` and `plan`."""
+"""Reports: one self-contained HTML page for each answer of `validate`, `compare`, `estimate`, `plan` and `rank`."""
 
 from __future__ import annotations
 

@@ -10,13 +10,15 @@ from referee.validation.agreement import Validation
 from referee.validation.comparison import Comparison
 from referee.validation.correction import Correction
 from referee.validation.planning import Plan
+from referee.validation.ranking import Ranked
 from referee.validation.reports.comparison_page import comparison_page
 from referee.validation.reports.correction_page import correction_page
 from referee.validation.reports.page import Page
 from referee.validation.reports.plan_page import plan_page
+from referee.validation.reports.rank_page import rank_page
 from referee.validation.reports.validation_page import validation_page
 
-Answer = Validation | Comparison | Correction | Plan
+Answer = Validation | Comparison | Correction | Plan | Ranked
 
 
 def write_report(
@@ -26,7 +28,7 @@ def write_report(
 
     Args:
         path: the file; one that is there is replaced.
-        answer: what `validate`, `compare`, `estimate` or `plan` gave.
+        answer: what `validate`, `compare`, `estimate`, `plan` or `rank` gave.
         title: the page's heading, in place of one made from the answer.
         introduction: a paragraph under it.
 
@@ -49,4 +51,6 @@ def report(answer: Answer, *, title: str | None = None, introduction: str = "") 
         return comparison_page(answer, title, introduction)
     if isinstance(answer, Correction):
         return correction_page(answer, title, introduction)
+    if isinstance(answer, Ranked):
+        return rank_page(answer, title, introduction)
     return plan_page(answer, title, introduction)
