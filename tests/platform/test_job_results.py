@@ -61,6 +61,18 @@ def test_unclear_and_failed_rows_keep_their_reasons(platform, picky):
     assert (score["count"], score["nan_count"]) == (8, 2)
 
 
+def test_rows_that_look_like_results(platform, model):
+    rows = [
+        {"prompt": "p", "response": "r", "sample": {"sample": 1}, "requests": [{"metrics": {}, "unscored": {}}]},
+        {"prompt": ',"sample":{},"requests":[', "response": "r", "metrics": {}, "unscored": None, "requests": 1},
+        {"metrics": {"llm-judge": []}, "unscored": None, "sample": 1, "prompt": "p", "response": "r"},
+        {"prompt": "p", "response": "r", "sample": {}, "metrics": {"x": []}, "unscored": None, "requests": []},
+    ]
+    name = platform.run(spec(model.url, rows))
+    assert platform.aggregate(name)["helpfulness"]["count"] == 4
+    assert [row["item"] for row in platform.rows(name)] == rows
+
+
 def test_pages_of_rows(platform, picky):
     name = platform.run(spec(picky.url, some_rows(10)))
 

@@ -19,7 +19,7 @@ from referee.evaluation.run_config import RunConfig, RunConfigOnline, RunConfigO
 from referee.evaluation.runs import Run
 from referee.evaluation.target import Target
 from referee.inference import CallOptions, RetryPolicy, Timeouts
-from referee.judge import InferenceParams, Judge, Model, PromptTemplate, ReasoningParams
+from referee.judge import Failed, InferenceParams, Judge, Model, PromptTemplate, ReasoningParams
 from referee.judge.explain import explain
 
 TARGET_MAX_TOKENS = 4096
@@ -74,14 +74,13 @@ class StopRule:
         """
         if self._ignores_all or self._failed:
             return
-        made = made or record(outcome.verdicts)
         no_answer = self._online and not outcome.sample
-        for metric, scores in (made.unscored or {}).items():
-            failure = next((why for why in scores.values() if why["status"] == "failed"), None)
+        for metric, verdict in outcome.verdicts.items():
+            failure = next((score for score in verdict.scores.values() if isinstance(score, Failed)), None)
             if failure is not None and (no_answer or metric not in self._ignores):
                 self._failed = True
-                reason = (made.metric_errors or {})[metric]
-                raise EvaluationError(outcome.row.index, metric, reason, failure["kind"])
+                errors = (made or record(outcome.verdicts)).metric_errors or {}
+                raise EvaluationError(outcome.row.index, metric, errors[metric], failure.kind)
 
 
 def named_apart(metrics: Sequence[AnyMetric | UserMetric]) -> list[AnyMetric]:

@@ -6,7 +6,7 @@ the run adds to it is encoded. A line begins with the row's index and item, by w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -93,7 +93,7 @@ def to_line(outcome: RowOutcome, made: Record | None = None, *, repeats: bool, r
     tail["metric_errors"] = metric_errors
     tail["unscored"] = unscored
     if requests:
-        tail["requests"] = calls(outcome.verdicts)
+        tail["requests"] = _calls(outcome.verdicts, _encoded)
     body = _encode(tail)[1:]
     return line_head(row, outcome.repeat if repeats else None) + body
 
@@ -106,8 +106,12 @@ def read_tail(line: bytes, head: int) -> tuple[dict[str, list[Entry]], Unscored 
 
 def calls(verdicts: Mapping[str, Verdict]) -> list[dict[str, Any]]:
     """The model calls that the verdicts rest on: `{request, response}` each, with the raw reply or the error."""
+    return _calls(verdicts, _plain)
+
+
+def _calls(verdicts: Mapping[str, Verdict], messages: Callable[[Request], Any]) -> list[dict[str, Any]]:
     return [
-        {"request": _request(exchange.request), "response": _answer(exchange.answer)}
+        {"request": _request(exchange.request, messages), "response": _answer(exchange.answer)}
         for verdict in verdicts.values()
         for exchange in verdict.exchanges
     ]
@@ -136,8 +140,16 @@ def _written(entries: list[Entry]) -> list[Entry]:
     return [{"name": entry["name"], "value": "NaN"} if entry["value"] != entry["value"] else entry for entry in entries]
 
 
-def _request(request: Request) -> dict[str, Any]:
-    plain = {"model": request.model, "messages": [dict(message) for message in request.messages], **request.parameters}
+def _plain(request: Request) -> list[dict[str, Any]]:
+    return [dict(message) for message in request.messages]
+
+
+def _encoded(request: Request) -> orjson.Fragment:
+    return orjson.Fragment(request.messages_json)  # the largest part of a call, and encoded already when it was sent
+
+
+def _request(request: Request, messages: Callable[[Request], Any]) -> dict[str, Any]:
+    plain = {"model": request.model, "messages": messages(request), **request.parameters}
     return plain if request.schema is None else plain | {"schema": request.schema}
 
 

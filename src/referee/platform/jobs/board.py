@@ -23,12 +23,11 @@ _PENDING, _ACTIVE, _DONE = "pending", "active", "done"
 
 @dataclass(frozen=True)
 class Task:
-    """A job, as who works on it sees it. `sent` is its spec's JSON; `rows` is known once they are in shards."""
+    """A job, as who works on it sees it; `rows` is known once they are in shards."""
 
     job_id: str
     name: str
     workspace: str
-    sent: str
     state: State
     rows: int | None
 
@@ -51,6 +50,10 @@ class Board(Protocol):
 
     def task(self, job_id: str) -> Task | None:
         """A job; None where it was deleted."""
+        ...
+
+    def sent(self, job_id: str) -> str:
+        """What was submitted as a job, in JSON."""
         ...
 
     def cut(self, job_id: str, cuts: Sequence[Cut]) -> bool:
@@ -92,13 +95,19 @@ class DatabaseBoard:
 
     def task(self, job_id: str) -> Task | None:
         """A job; None where it was deleted."""
+        columns = select(Job.name, Workspace.name, Job.status, Job.rows)  # its spec may be large
         with self._database.reading() as session:
-            rows = select(Job, Workspace.name).join(Workspace, Workspace.id == Job.workspace_id)
-            found = session.execute(rows.where(Job.id == job_id)).first()
+            joined = columns.join(Workspace, Workspace.id == Job.workspace_id)
+            found = session.execute(joined.where(Job.id == job_id)).first()
         if found is None:
             return None
-        job, workspace = found
-        return Task(job.id, job.name, workspace, job.sent, State(job.status), job.rows)
+        name, workspace, status, rows = found
+        return Task(job_id, name, workspace, State(status), rows)
+
+    def sent(self, job_id: str) -> str:
+        """What was submitted as a job, in JSON; empty where it was deleted."""
+        with self._database.reading() as session:
+            return session.scalar(select(Job.sent).where(Job.id == job_id)) or "{}"
 
     def cut(self, job_id: str, cuts: Sequence[Cut]) -> bool:
         """Its rows are in shards now."""

@@ -12,8 +12,11 @@ from referee.evaluation.aggregate import Aggregator, with_corpus
 from referee.evaluation.figures import AggregatedMetricResult
 from referee.evaluation.metrics import CorpusMetric
 from referee.evaluation.outcome import offline_sample
+from referee.evaluation.record import Entry, Unscored
 from referee.platform.jobs.results import whole_lines
 from referee.platform.jobs.spec import JobSpec
+
+_AFTER_ITEM, _REQUESTS = b',"sample":', b',"requests":'
 
 
 def aggregate(folder: Path, numbers: Sequence[int], spec: JobSpec) -> AggregatedMetricResult:
@@ -21,13 +24,29 @@ def aggregate(folder: Path, numbers: Sequence[int], spec: JobSpec) -> Aggregated
     aggregator = Aggregator(spec.metrics)
     for number in numbers:
         for line in whole_lines(folder, number):
-            row = orjson.loads(line)
-            aggregator.add(row["metrics"], row["unscored"])
+            aggregator.add(*_scores(line))
     figures = aggregator.result().scores
     for metric in spec.metrics:
         if isinstance(metric, CorpusMetric):
             figures = with_corpus(figures, metric, metric.corpus(_pairs(folder, numbers, online=bool(spec.target))))
     return AggregatedMetricResult(scores=figures)
+
+
+def _scores(line: bytes) -> tuple[dict[str, list[Entry]], Unscored | None]:
+    """The metrics and the unscored part of a line, without parsing its item and its requests.
+
+    What is looked for cannot stand within a text, where quotes are escaped. Where an item has such a key too, or the
+    piece cut out is no JSON, the line is parsed whole.
+    """
+    start = line.find(_AFTER_ITEM)
+    if line.find(_AFTER_ITEM, start + 1) < 0:
+        try:
+            tail = orjson.loads(b"{%b}" % line[start + 1 : line.index(_REQUESTS, start)])
+            return tail["metrics"], tail["unscored"]
+        except (ValueError, KeyError):
+            pass  # a sample with such a key
+    row = orjson.loads(line)
+    return row["metrics"], row["unscored"]
 
 
 def _pairs(folder: Path, numbers: Sequence[int], *, online: bool) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

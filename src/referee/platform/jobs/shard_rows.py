@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import orjson
@@ -41,8 +42,8 @@ class ShardRows:
         index = self._cut.first_row
         with open(self._path, "rb", buffering=_BUFFER) as file:
             file.seek(self._cut.offset)
-            for _ in range(self._cut.rows):
-                yield row_of_line(index, file.readline()[:-1])
+            for line in islice(file, self._cut.rows):
+                yield row_of_line(index, line[:-1])
                 index += 1
 
     def count(self) -> int:

@@ -50,7 +50,7 @@ class Worker:
             return
         log = partial(write_log, self.services.job_folder(job_id))
         try:
-            spec = read_spec(orjson.loads(task.sent)["spec"])
+            spec = await asyncio.to_thread(self._spec, job_id)
             await asyncio.to_thread(check_urls, spec, self.services.settings)
             if await self._prepare(task, spec, log):
                 await self._judge(task, spec, log)
@@ -99,7 +99,7 @@ class Worker:
         current = await asyncio.to_thread(self.board.task, task.job_id)
         if current is None or current.state is not State.active:
             return
-        await asyncio.to_thread(self._write_aggregate, task)
+        await asyncio.to_thread(self._write_aggregate, task, spec)
         if await asyncio.to_thread(self.board.move, task.job_id, State.completed):
             log("completed")
 
@@ -149,13 +149,16 @@ class Worker:
         if await asyncio.to_thread(self.board.move, task.job_id, State.error, reason):
             log(f"error: {reason}")
 
-    def _write_aggregate(self, task: Task) -> None:
+    def _spec(self, job_id: str) -> JobSpec:
+        return read_spec(orjson.loads(self.board.sent(job_id)).get("spec", {}))
+
+    def _write_aggregate(self, task: Task, spec: JobSpec | None = None) -> None:
         """Write the figures of all rows that have their outcome, where there are any."""
         folder = self.services.job_folder(task.job_id)
         numbers = sorted(int(shard.name) for shard in (folder / "shards").glob("[0-9]*"))
         if not numbers:
             return
-        spec = read_spec(orjson.loads(task.sent)["spec"])
+        spec = spec or self._spec(task.job_id)
         figures = aggregate(folder, numbers, spec).to_wire(spec.generation)
         _write(folder / AGGREGATE, orjson.dumps(figures, option=orjson.OPT_INDENT_2))
 
