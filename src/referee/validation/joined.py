@@ -21,7 +21,7 @@ from referee.exchange import excerpt
 from referee.statistics.columns import Floats
 from referee.validation.agreement import Scale
 from referee.validation.people import Cell, HumanScale, People, cell
-from referee.validation.results import ABSENT, JudgedRow, Results, lookup, no_field
+from referee.validation.results import ABSENT, LOOKED_AT, JudgedRow, Results, lookup, no_field
 
 CLUSTER_FIELDS = (
     "conversation_id",
@@ -100,7 +100,7 @@ def join(
         if by is not None:
             value = lookup(row.item, by)
             groups.append(None if value is ABSENT or value is None else str(value))
-            if len(known) < 100:
+            if row.position < LOOKED_AT:
                 known.update(dict.fromkeys(row.item))
         if keyed is not None:
             found.keys.append(_key(row, keyed))
@@ -120,16 +120,22 @@ def _take(found: Joined, row: JudgedRow, people: People) -> None:
     found.missing.append(row.missing or ("no score of the judge" if value is None else None))
     found.index.append(row.index)
     found.words.append(_word_count(row))
-    mass = row.details.get("mass")
-    if isinstance(mass, float | int):
-        found.masses.append(float(mass))
-    agreed = row.details.get("consistent")
+    agreed = None
+    if row.details:
+        mass, agreed = row.details.get("mass"), row.details.get("consistent")
+        if isinstance(mass, float | int):
+            found.masses.append(float(mass))
     found.consistent.append(float(agreed) if isinstance(agreed, float | int) else None)
 
 
 def _word_count(row: JudgedRow) -> int | None:
-    text = row.answer or next((row.item[name] for name in ANSWER_FIELDS if isinstance(row.item.get(name), str)), None)
-    return None if text is None else len(text.split())
+    if row.answer:
+        return len(row.answer.split())
+    for name in ANSWER_FIELDS:
+        text = row.item.get(name)
+        if isinstance(text, str):
+            return len(text.split())
+    return None
 
 
 class _ClusterColumns:
@@ -149,7 +155,7 @@ class _ClusterColumns:
                 for name in self._fields
                 if len(self._fields) == 1 or lookup(row.item, name) not in (ABSENT, None, "", [])
             }
-        if len(self.known) < 100:
+        if row.position < LOOKED_AT:
             self.known.update(dict.fromkeys(row.item))
         for name, column in self.columns.items():
             value = lookup(row.item, name)

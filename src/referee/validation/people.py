@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from referee.data import open_rows
 from referee.errors import DataError
-from referee.validation.results import ABSENT, JudgedRow, lookup, no_field
+from referee.validation.results import ABSENT, LOOKED_AT, JudgedRow, lookup, no_field
 
 Cell = float | str | None
 """A score, a label, or nothing."""
@@ -67,7 +67,7 @@ class OwnFields:
             value = lookup(row.item, name)
             if value is ABSENT:
                 value = None
-                if len(self._known) < 100:
+                if row.position < LOOKED_AT:
                     self._known.update(dict.fromkeys(row.item))
             else:
                 self._seen[name] = True
@@ -146,7 +146,7 @@ class LabelFile:
         found = lookup(row.item, self.key)
         name = str(row.index) if found is ABSENT and self.key == "row_index" else key_text(found)
         if name is None:
-            if not self._rows and len(self._known) < 100:
+            if row.position < LOOKED_AT:
                 self._known.update(dict.fromkeys(row.item))
             return [None] * len(self.fields)
         first = self._rows.setdefault(name, row.index)

@@ -23,7 +23,7 @@ from referee.validation.agreement import Advice, Clusters
 from referee.validation.asking import Question
 from referee.validation.joined import Joined, join
 from referee.validation.plain import plain
-from referee.validation.results import ABSENT, Results, lookup, no_field
+from referee.validation.results import ABSENT, LOOKED_AT, Results, lookup, no_field
 from referee.validation.validating import clusters_of
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _texts(
     for row in source:
         for name in (*(players or ()), *(answers or ())):
             seen[name] += lookup(row.item, name) is not ABSENT
-        if len(known) < 100:
+        if row.position < LOOKED_AT:
             known.update(dict.fromkeys(row.item))
         if players is not None:
             one, two = (lookup(row.item, name) for name in players)

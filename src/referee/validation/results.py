@@ -24,12 +24,15 @@ from referee.validation.judge_file import JudgeFile, read_judge_file
 
 ABSENT: Final[Any] = object()
 """What `lookup` gives where a row has no such field."""
+LOOKED_AT = 100
+"""Rows whose fields are kept, to name the nearest ones where a field is in no row."""
+_NO_DETAILS: Mapping[str, Any] = {}
 RESULT_FIELDS = ("row_index", "item", "metrics")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JudgedRow:
-    """One row of results."""
+    """One row of results. Not frozen, as that makes a row twice as dear, and there may be a million."""
 
     position: int
     """Its place among the rows that were read, from 0."""
@@ -154,10 +157,14 @@ class Results:
             value,
             entries.get(f"{score}.label"),
             missing,
-            {name[len(score) + 1 :]: entry for name, entry in entries.items() if name.startswith(f"{score}.")},
+            _details(entries, f"{score}.") if len(entries) > 1 else _NO_DETAILS,
             sample.get("output_text"),
             _words(row.get("requests")),
         )
+
+
+def _details(entries: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {name[len(prefix) :]: entry for name, entry in entries.items() if name.startswith(prefix)}
 
 
 def open_results(source: Any, *, judge: str | None = None, score: str | None = None, prefer: str = "") -> Results:
