@@ -104,7 +104,8 @@ class LLMJudgeServer(JudgedResourcesServer):
         """Also compile every expression."""
         if not self.judges and self.config.check is None:
             raise DefinitionError(
-                f"{self.config.name} has nothing to reward by: give judge, a judge file or its content, or check"
+                f"{self.config.name} has nothing to reward by: give judge, a judge file or its content, or check; "
+                f"rules in Python are an app.py in {self.described().folders[0]}"
             )
         self.expressions  # noqa: B018 - made here, where a mistake is told before anything listens
         if self.judges:
