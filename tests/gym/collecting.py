@@ -22,13 +22,17 @@ TOLERANT, STRICT = "tolerant_agent", "strict_agent"
 _POLICY = {"type": "responses_api_models", "name": "policy_model"}
 
 
+CHANGED: dict[str, str] = {}
+"""What is answered now in place of what the rows say."""
+
+
 def say(body: dict[str, Any]) -> Any:
     """What policy and judge answer: `policy: …` and `judge: …` in a row's question are faults or texts."""
     given = body["input"]
     text = given if isinstance(given, str) else given[-1]["content"]
     who = "judge" if text.startswith("JUDGE") else "policy"
     _, marked, wanted = text.partition(f"{who}: ")
-    wanted = wanted.partition(";")[0]
+    wanted = CHANGED.get(wanted.partition(";")[0], wanted.partition(";")[0])
     if wanted in ("400", "401", "500", "hang", "html"):
         return Fault(wanted)  # pyright: ignore[reportArgumentType]
     return wanted if marked else {"judge": "[[COMPLIED]] [[A=B]]", "policy": "an answer"}[who]

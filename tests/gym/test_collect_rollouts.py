@@ -104,7 +104,10 @@ def test_every_mistake_is_told_at_once(gym: Gym, tmp_path: Path) -> None:
     assert done.returncode == 1
     for key in ("limit", "num_repeats", "resume_from_cache", "agent_name", "input_jsonl_fpath"):
         assert f"\n{key}" in done.stderr
-    unknown = gym.collect(gym.rows(tmp_path, "one"), tmp_path / "out.jsonl", "+agent_name=tolerantagent")
+    unknown = gym.collect(
+        gym.rows(tmp_path, "one"), tmp_path / "out.jsonl", "+agent_name=tolerantagent", "+num_repeat=4"
+    )
+    assert "warning: num_repeat has no effect; did you mean 'num_repeats'?" in unknown.stderr
     assert "'tolerantagent'" in unknown.stderr
     assert "did you mean 'tolerant_agent'?" in unknown.stderr
 

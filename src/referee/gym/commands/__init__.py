@@ -55,6 +55,11 @@ def ng_aggregate_rollouts() -> int:
     return _start("aggregate_rollouts")
 
 
+def ng_reverify() -> int:
+    """Verify finished rollouts again, without asking the policy."""
+    return _start("reverify")
+
+
 def ng_version() -> int:
     """Print versions."""
     return _start("version")

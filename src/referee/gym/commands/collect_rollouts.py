@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import uvloop
 from rich.console import Console
@@ -15,7 +16,10 @@ from referee.errors import RunStopped
 from referee.gym.commands.collection_screen import CollectionScreen, report
 from referee.gym.commands.frame import run_command, warn
 from referee.gym.configuration import Configuration, load_configuration
-from referee.gym.rollouts.collect import begin, collect
+from referee.gym.configuration.overrides import parse_command_line
+from referee.gym.configuration.wording import did_you_mean
+from referee.gym.rollouts.collect import Route, begin, collect, to_agent
+from referee.gym.rollouts.materialize import materialize
 from referee.gym.rollouts.metrics import Figures, aggregate
 from referee.gym.rollouts.prepare import Prepared, prepare
 from referee.gym.rollouts.remarks import remarks
@@ -63,15 +67,24 @@ def run(arguments: Sequence[str]) -> int:
     """Collect; the exit code."""
     configuration = load_configuration(arguments, needs=KEYS)
     warn(configuration)
+    warn_of_slips(arguments, KEYS)
     settings = read_settings(configuration)
     running = fetch_configuration(configuration.head)
     agents = [server.name for server in running.servers if server.kind == "responses_api_agents"]
     allow_many_connections()
-    with prepare(settings, agents) as prepared:
-        return uvloop.run(_run(prepared, running))
+    with prepare(settings, partial(materialize, settings, agents)) as prepared:
+        return uvloop.run(run_collection(prepared, running))
 
 
-async def _run(prepared: Prepared, running: Configuration) -> int:
+def warn_of_slips(arguments: Sequence[str], keys: Collection[str]) -> None:
+    """Say which settings of the command line nobody reads that are spelt much like one that is read."""
+    for key in parse_command_line(arguments).values:
+        if key not in keys and (near := did_you_mean(str(key), keys, cutoff=0.8)):
+            print(f"warning: {key} has no effect{near}", file=sys.stderr)
+
+
+async def run_collection(prepared: Prepared, running: Configuration, route: Callable[[str], Route] = to_agent) -> int:
+    """Collect, show how it goes, and say how it went; the exit code."""
     collection = begin(prepared)
     _say_where(prepared)
     stop = asyncio.Event()
@@ -83,7 +96,7 @@ async def _run(prepared: Prepared, running: Configuration) -> int:
     try:
         with CollectionScreen(collection):
             try:
-                await collect(prepared, client, collection, stop)
+                await collect(prepared, client, collection, stop, route)
             except RunStopped as error:
                 stopped = error
         if stopped is None and not collection.interrupted and prepared.settings.aggregate:

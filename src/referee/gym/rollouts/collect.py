@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,7 +134,27 @@ def begin(prepared: Prepared) -> Collection:
     return collection
 
 
-async def collect(prepared: Prepared, client: ServerClient, collection: Collection, stop: asyncio.Event) -> None:
+@dataclass(frozen=True)
+class Route:
+    """Where the rows of an agent go: which server, which path, and what it is called in messages."""
+
+    server: str
+    path: str
+    name: str
+
+
+def to_agent(agent: str) -> Route:
+    """The route of rows that are rolled out."""
+    return Route(agent, "/run", f"the agent {agent!r}")
+
+
+async def collect(
+    prepared: Prepared,
+    client: ServerClient,
+    collection: Collection,
+    stop: asyncio.Event,
+    route: Callable[[str], Route] = to_agent,
+) -> None:
     """Roll out all that is left.
 
     Args:
@@ -142,11 +162,12 @@ async def collect(prepared: Prepared, client: ServerClient, collection: Collecti
         client: knows the agents.
         collection: counted in.
         stop: set to end it: no rollout is begun then, and those under way have five seconds.
+        route: where the rows of an agent go.
 
     Raises:
         RunStopped: an agent is gone.
     """
-    collector = _Collector(prepared, client, collection, stop)
+    collector = _Collector(prepared, client, collection, stop, route)
     collection.started = time.monotonic()
     workers = [asyncio.create_task(collector.work()) for _ in range(prepared.settings.parallel)]
     stopping = asyncio.create_task(stop.wait())
@@ -167,7 +188,15 @@ async def collect(prepared: Prepared, client: ServerClient, collection: Collecti
 
 
 class _Collector:
-    def __init__(self, prepared: Prepared, client: ServerClient, collection: Collection, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        client: ServerClient,
+        collection: Collection,
+        stop: asyncio.Event,
+        route: Callable[[str], Route],
+    ) -> None:
+        self._routes = {agent: route(agent) for agent in prepared.plan.agents}
         self._prepared = prepared
         self._client = client
         self._collection = collection
@@ -190,24 +219,23 @@ class _Collector:
                 yield line, filed
 
     async def _roll_out(self, line: bytes, filed: Json) -> None:
-        agent = agent_of(filed)
-        assert agent is not None
+        route = self._routes[agent_of(filed) or ""]
         try:
-            answer = await self._client.request(agent, "/run", "POST", data=line, headers=_HEADERS)
+            answer = await self._client.request(route.server, route.path, "POST", data=line, headers=_HEADERS)
         except ServerUnreachableError as error:
-            gone = f"the agent {agent!r} is gone ({error}): is ng_run still running?"
+            gone = f"{route.name} is gone ({error}): is ng_run still running?"
             raise RunStopped(gone, "unreachable") from error
         except (aiohttp.ClientError, OSError) as error:
-            self._fail(filed, ROLLOUT_FAILED, "unreachable", f"the agent {agent!r} broke off: {error}")
+            self._fail(filed, ROLLOUT_FAILED, "unreachable", f"{route.name} broke off: {error}")
             return
         raw = await answer.read()
         if answer.status != 200:
-            self._refused(filed, agent, answer, raw)
+            self._refused(filed, route, answer, raw)
             return
         row = _verify_response(raw)
         if row is None:
             said = excerpt(raw[:1000].decode(errors="replace"))
-            message = f"the agent {agent!r} answered /run with what is no verify response (it has no reward): {said}"
+            message = f"{route.name} answered {route.path} with what is no verify response (it has no reward): {said}"
             self._fail(filed, ROLLOUT_FAILED, "bad_reply", message)
         elif row.get(NO_PERSIST):
             self._collection.forgotten += 1
@@ -219,7 +247,7 @@ class _Collector:
             row.update(filed)
             self._collection.tally.add(row)
 
-    def _refused(self, filed: Json, agent: str, answer: ServerResponse, raw: bytes) -> None:
+    def _refused(self, filed: Json, route: Route, answer: ServerResponse, raw: bytes) -> None:
         try:
             told: Any = orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -228,12 +256,12 @@ class _Collector:
         detail = told.get("detail")
         said = detail if isinstance(detail, str) else excerpt(raw[:_LONGEST].decode(errors="replace"), 500)
         if "server" not in told:
-            said = f"the agent {agent!r} answered {answer.status} to /run: {said}"
+            said = f"{route.name} answered {answer.status} to {route.path}: {said}"
         if answer.status == 422:
             self._fail(filed, ROW_REFUSED, ROW_REFUSED, said, {FAILURE_TERMINAL: True})
             return
         kind = str(told.get("error_kind") or failure_kind(answer.status))
-        self._fail(filed, ROLLOUT_FAILED, kind, said, {"server": told.get("server", agent)})
+        self._fail(filed, ROLLOUT_FAILED, kind, said, {"server": told.get("server", route.server)})
 
     def _fail(self, filed: Json, failure: str, kind: str, message: str, more: Json | None = None) -> None:
         self._collection.fail(_where(filed), kind, message)

@@ -50,6 +50,13 @@ class Earlier:
     bad_lines: set[int] = field(default_factory=set[int])
     tally: Tally = field(default_factory=Tally)
 
+    def add(self, row: Json) -> None:
+        """Count a row of the output."""
+        key = key_of(row)
+        if key is not None and key not in self.done:
+            self.done.add(key)
+            self.tally.add(row)
+
     @property
     def over(self) -> int:
         """How many rollouts need no further attempt."""
@@ -64,15 +71,12 @@ def read_earlier(settings: CollectionSettings) -> Earlier:
     """
     earlier = Earlier()
     for _, row in read_objects(settings.output):
-        key = key_of(row)
-        if key is None:
+        if key_of(row) is None:
             raise OutputError(
                 f"{settings.output} has rows without _ng_task_index, so it is not an output of rollouts: "
                 f"choose another output_jsonl_fpath"
             )
-        if key not in earlier.done:
-            earlier.done.add(key)
-            earlier.tally.add(row)
+        earlier.add(row)
     for _, row in read_objects(settings.failures):
         key = key_of(row)
         if row.get(FAILURE_CLASS) == BAD_ROW:

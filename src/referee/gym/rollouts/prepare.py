@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from referee.errors import OutputError
 from referee.gym.rollouts.earlier import Earlier, check_unchanged, read_earlier
 from referee.gym.rollouts.files import Appending, set_aside
 from referee.gym.rollouts.keys import BAD_ROW, FAILURE_CLASS, FAILURE_MESSAGE, FAILURE_TERMINAL, INPUT_LINE
-from referee.gym.rollouts.materialize import Plan, materialize
+from referee.gym.rollouts.materialize import Plan
 from referee.gym.rollouts.settings import CollectionSettings
 
 
@@ -47,12 +47,15 @@ class Prepared:
         self.failures.close()
 
 
-def prepare(settings: CollectionSettings, agents: Collection[str]) -> Prepared:
-    """Read the input, look at what an earlier run left, and open the files.
+def prepare(
+    settings: CollectionSettings, write: Callable[[Path], Plan], finished: Callable[[], Iterable[bytes]] = tuple
+) -> Prepared:
+    """Write down what there is to do, look at what an earlier run left, and open the files.
 
     Args:
         settings: the collection's.
-        agents: the agents that run.
+        write: writes every rollout to a file; `materialize`, say.
+        finished: lines that a collection which is begun anew has in its output from the start.
 
     Raises:
         ConfigurationError: an agent is asked for that does not run.
@@ -62,7 +65,7 @@ def prepare(settings: CollectionSettings, agents: Collection[str]) -> Prepared:
     planned = settings.materialized.with_suffix(f".{os.getpid()}.tmp")
     try:
         _make_folder(settings.output.parent)
-        plan = materialize(settings, agents, planned)
+        plan = write(planned)
         output = Appending(settings.output)
         try:
             aside: list[Path] = []
@@ -76,6 +79,9 @@ def prepare(settings: CollectionSettings, agents: Collection[str]) -> Prepared:
                     if path.exists() and path.stat().st_size and (moved := set_aside(path))
                 ]
                 output = Appending(settings.output)
+                for line in finished():
+                    output.write(line)
+                    earlier.add(orjson.loads(line))
             planned.replace(settings.materialized)
             settings.metrics.unlink(missing_ok=True)
             failures = Appending(settings.failures)
