@@ -53,7 +53,7 @@ class Gym:
 
     def collect(self, rows: Path, output: Path, *more: str) -> subprocess.CompletedProcess[str]:
         """`ng_collect_rollouts`, to its end."""
-        return subprocess.run(self.command(rows, output, *more), **self.options(), text=True, timeout=60, check=False)
+        return subprocess.run(self.command(rows, output, *more), **self.options(), text=True, timeout=120, check=False)
 
     def command(self, rows: Path, output: Path, *more: str) -> list[str]:
         code = "from referee.gym.commands import ng_collect_rollouts as run; raise SystemExit(run())"

@@ -15,6 +15,7 @@ import running_gym as tools
 from collecting import STRICT, TOLERANT, Gym, beside, lines, running
 
 LATENCY, PARALLEL = 0.1, 4
+pytestmark = pytest.mark.timeout(300)  # several commands each, which a busy machine is slow to start
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def begin(gym: Gym, rows: Path, output: Path, *more: str) -> subprocess.Popen[by
     """A collection that has written its first rollouts."""
     slowly = f"+num_samples_in_parallel={PARALLEL}"
     running = subprocess.Popen(gym.command(rows, output, slowly, *more), **gym.options())
-    tools.wait_until(lambda: output.exists() and output.read_bytes().count(b"\n") >= PARALLEL, 40)
+    tools.wait_until(lambda: output.exists() and output.read_bytes().count(b"\n") >= PARALLEL, 90)
     return running
 
 
