@@ -137,6 +137,27 @@ def test_sort_and_filter_go_along():
     assert seen == [{"page": "1", "page_size": "100", "sort": "name", "filter[status]": "active"}]
 
 
+def test_a_page_of_rows_is_asked_for_as_it_is_wanted():
+    seen = []
+
+    def answer(request):
+        if not request.url.path.endswith("/rows"):
+            return says(200, job("j"))
+        seen.append((request.url.path, dict(request.url.params)))
+        return says(200, {"data": [{"row_index": 4}], "next": 5})
+
+    async def awaited():
+        async with async_client(answer) as platform:
+            return await (await platform.evaluator.get_job_resource("j")).get_rows(status="failed", first=4, limit=1)
+
+    with client(answer) as platform:
+        found = platform.evaluator.get_job_resource("j").get_rows(status="failed", first=4, limit=1)
+    assert found == asyncio.run(awaited())
+    assert (found.data, found.next) == ([{"row_index": 4}], 5)
+    where = "/apis/evaluator/v2/workspaces/w/evaluate/jobs/j/rows"
+    assert seen == [(where, {"first": "4", "status": "failed", "limit": "1"})] * 2
+
+
 def test_logs_follow_their_cursor():
     def answer(request):
         cursor = request.url.params.get("page_cursor")

@@ -6,13 +6,14 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from referee.client.calls import Call, Pause, Steps, ask, path, read
+from referee.client.calls import Call, Pause, Steps, ask, given, path, read
+from referee.client.pages import PAGE_SIZE
 from referee.client.transport import AsyncSession, Session
-from referee.client.types import Job, JobStatus
+from referee.client.types import Job, JobStatus, RowPage
 from referee.errors import APIConnectionError, ConflictError, JobError, JobTimeoutError, NotFoundError
 from referee.evaluation.figures import AggregatedMetricResult
 from referee.evaluation.results import EvaluationResult, RowScore
@@ -28,6 +29,7 @@ _AWAY = 60.0
 """Seconds that a platform may be away, for a restart say, before waiting for its job is given up."""
 
 Watch = Callable[[JobStatus], None]
+RowStatus = Literal["failed", "unclear", "scored"]
 
 
 def retrieve(workspace: str | None, name: str) -> Steps[Job]:
@@ -138,6 +140,10 @@ def _artifacts(job: Job, folder: Path) -> Steps[Path]:
     return target
 
 
+def _rows_page(job: Job, query: Mapping[str, str | int | None]) -> Steps[RowPage]:
+    return ask(Call("GET", path(ONE + "/rows", workspace=job.workspace, name=job.name), query), RowPage)
+
+
 class _Handle:
     """What both kinds of job object know."""
 
@@ -245,6 +251,29 @@ class EvaluatorJob(_Handle):
             self._session.run(_fetch(self._job, "row-scores", target))
             yield from _rows(target)
 
+    def get_rows(
+        self,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        status: RowStatus | None = None,
+        differs_from: str | None = None,
+        score: str | None = None,
+        limit: int = PAGE_SIZE,
+    ) -> RowPage:
+        """A page of rows, also of a job that is not done.
+
+        Args:
+            first: the position of the first row; a page's `next` leads on.
+            last: the position after the last row.
+            status: only rows with a failed or an unclear score, or only those that have all.
+            differs_from: a number in the item: the rows whose score is furthest from it come first.
+            score: which score is compared; the first one by default.
+            limit: the most rows.
+        """
+        query = given(first=first, last=last, status=status, differs_from=differs_from, score=score, limit=limit)
+        return self._session.run(_rows_page(self._job, query))
+
     def download_row_scores(self, target: str | os.PathLike[str]) -> Path:
         """Stream the rows into a file of JSON lines; of a job that is not done, the rows that are there."""
         self._session.run(_fetch(self._job, "row-scores", Path(target)))
@@ -305,6 +334,20 @@ class AsyncEvaluatorJob(_Handle):
             await self._session.run(_fetch(self._job, "row-scores", target))
             for row in _rows(target):
                 yield row
+
+    async def get_rows(
+        self,
+        *,
+        first: int = 0,
+        last: int | None = None,
+        status: RowStatus | None = None,
+        differs_from: str | None = None,
+        score: str | None = None,
+        limit: int = PAGE_SIZE,
+    ) -> RowPage:
+        """A page of rows; see `EvaluatorJob.get_rows`."""
+        query = given(first=first, last=last, status=status, differs_from=differs_from, score=score, limit=limit)
+        return await self._session.run(_rows_page(self._job, query))
 
     async def download_row_scores(self, target: str | os.PathLike[str]) -> Path:
         """Stream the rows into a file of JSON lines; of a job that is not done, the rows that are there."""

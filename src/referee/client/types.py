@@ -191,6 +191,13 @@ class LogBody(BaseModel):
     next_page: str | None = None
 
 
+class RowPage(Reply):
+    """Rows of a job, as they are on the wire; `next` is the `first` of the next page, where there may be one."""
+
+    data: list[dict[str, Any]]
+    next: int | None = None
+
+
 class HuggingfaceStorageConfigParam(TypedDict, total=False):
     """Files of a Hugging Face repository; `token_secret` names the secret with the token of a gated one."""
 

@@ -131,6 +131,14 @@ def test_a_job_with_a_fileset_and_failures(nemo, files):
     name = nemo.json("jobs", "list")[0]["name"]
     figures = nemo.json("jobs", "results", name)[0]
     assert (figures["count"], figures["nan_count"], figures["mean"]) == (2, 2, 2.0)
+    assert [row["row_index"] for row in nemo.json("jobs", "rows", name, "--status", "failed")["data"]] == [1]
+    unclear = nemo("jobs", "rows", name, "--status", "unclear").stdout
+    assert "what went wrong" in unclear
+    assert "helpfulness unclear" in unclear
+    differing = nemo.json("jobs", "rows", name, "--differs-from", "helpfulness")["data"]
+    assert [(row["row_index"], row["difference"]) for row in differing] == [(0, 3.0), (3, 2.0)]
+    paged = nemo.json("jobs", "rows", name, "--limit", "3")
+    assert (len(paged["data"]), paged["next"]) == (3, 3)
     nemo("filesets", "delete", "rows")
 
 

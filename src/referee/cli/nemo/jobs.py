@@ -1,9 +1,10 @@
-"""`nemo jobs submit | list | show | watch | pause | resume | cancel | logs | results | delete`."""
+"""`nemo jobs submit | list | show | watch | pause | resume | cancel | logs | results | rows | delete`."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Jobs: evaluations that the platform carries out.", no_args_is_help=True)
 _COLUMNS = ("name", "status", "status_details.progress", "status_details.samples_processed", "created_at")
+
+
+class RowStatus(StrEnum):
+    """What a row's scores came to."""
+
+    failed = "failed"
+    unclear = "unclear"
+    scored = "scored"
+
+
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The job.", show_default=False)]
 
 
@@ -140,11 +151,54 @@ def results(
 
 
 @app.command()
+def rows(
+    name: _Name,
+    status: Annotated[RowStatus | None, typer.Option(help="Only rows with such a score.", show_default=False)] = None,
+    differs_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD", help="The rows furthest from this number in the item come first.", show_default=False
+        ),
+    ] = None,
+    first: Annotated[int, typer.Option(metavar="N", min=0, help="Begin at this row.")] = 0,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many.")] = 20,
+    output: Output = Form.table,
+    workspace: Workspace = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Look at some of a job's rows, also while it goes on: those that failed, are unclear, or differ most."""
+    with connected(base_url, workspace) as client:
+        job = client.evaluator.get_job_resource(name)
+        found = job.get_rows(
+            first=first, status=status.value if status else None, differs_from=differs_from, limit=limit
+        )
+        if output is Form.json:
+            print_json(found.to_dict())
+            return
+        listed = [_row(row) for row in found.data]
+        columns = tuple(dict.fromkeys(column for row in listed for column in row))
+        print_many(listed, columns, output, nothing="there is no such row")
+
+
+@app.command()
 def delete(name: _Name, workspace: Workspace = None, base_url: BaseUrl = None) -> None:
     """Delete a job with its results."""
     with connected(base_url, workspace) as client:
         client.jobs.delete(name)
         typer.echo(f"deleted the job {client.workspace}/{name}", err=True)
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as a table shows it: its position, its scores, and what went wrong with them."""
+    scores = {one["name"]: one["value"] for entries in row["metrics"].values() for one in entries}
+    wrong = row.get("metric_errors") or {}
+    told = {"what went wrong": "; ".join(str(said) for said in wrong.values())} if wrong else {}
+    return {
+        "row": row["row_index"],
+        **({"difference": row["difference"]} if "difference" in row else {}),
+        **scores,
+        **told,
+    }
 
 
 def _watch(job: EvaluatorJob) -> None:
