@@ -42,6 +42,7 @@ FAULTS: Mapping[Any, float] = {
 }
 """Five per cent of all calls. Few of them push back (429, 503): these halve the calls in flight each time, as they
 should, and would make this a test of patience."""
+ROLLOUTS = 50_000
 PARALLEL = 128
 KILLS = 2
 SERVER = f"++{ENVIRONMENT}.resources_servers.{ENVIRONMENT}"
@@ -59,14 +60,16 @@ SETTINGS = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rollouts", type=int, default=50_000)
+    parser.add_argument("--rollouts", type=int, default=ROLLOUTS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--record", action="store_true", help="keep the account in docs/measured.md")
     options = parser.parse_args()
     text, held = soak(options.rollouts, options.seed)
     print(text)
     if options.record:
-        record("Soak of rollouts", "make soak", f"```text\n{text}\n```")
+        whole = options.rollouts == ROLLOUTS
+        command = "make soak" if whole else f"python soak/rollouts.py --rollouts {options.rollouts} --record"
+        record("Soak of rollouts", command, f"```text\n{text}\n```")
     return 0 if held else 1
 
 
