@@ -12,6 +12,8 @@ from referee.validation.agreement import Validation
 
 _MOST_LEVELS = 11
 _SHOWN_DISAGREEMENTS = 3
+_IN_POINTS = ("mae", "rmse", "bias")
+"""Figures on the score's own scale; on a scale of 0 to 1 two decimals say little of them."""
 
 
 def render(found: Validation) -> None:
@@ -57,14 +59,17 @@ def figures(console: Console, found: Validation) -> None:
     rows = table("", "figure", share, "constant", *(["people"] if people else []))
     base = agreement.baseline
     constant = {} if base is None else {"exact": base.exact, "mae": base.mae, "rmse": base.rmse}
+    narrow = found.scale.high - found.scale.low <= 1
     undefined: dict[str, list[str]] = {}
     for name, label, estimate in agreement.figures():
         if not estimate.is_defined:
             undefined.setdefault(estimate.reason or "", []).append(label)
             continue
-        cells = [label, number(estimate.value), interval(estimate), number(constant[name]) if name in constant else ""]
+        spec = ".3f" if narrow and name in _IN_POINTS else ".2f"
+        value = number(constant[name], spec) if name in constant else ""
+        cells = [label, number(estimate.value, spec), interval(estimate, spec), value]
         if people is not None:
-            cells.append(number(getattr(people, name).value))
+            cells.append(number(getattr(people, name).value, spec))
         rows.add_row(*cells)
     for judge in found.trivial:
         if judge.name == "number of words" and judge.spearman.is_defined:
