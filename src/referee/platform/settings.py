@@ -45,7 +45,7 @@ class Settings:
     database_url: str | None = None
     token: str | None = field(default=None, repr=False)
     allowed_hosts: frozenset[str] = frozenset()
-    shard_rows: int = 4000
+    shard_rows: int = 8000
     jobs_at_once: int = 8
     largest_body: int = 64 * _MEGABYTE
     largest_upload: int = 64 * 1024 * _MEGABYTE

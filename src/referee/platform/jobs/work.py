@@ -53,6 +53,8 @@ class Worker:
             spec = await asyncio.to_thread(self._spec, job_id)
             await asyncio.to_thread(check_urls, spec, self.services.settings)
             if await self._prepare(task, spec, log):
+                # Rows that were sent inline are on disk now; held on to, they would cost memory and collections of it.
+                spec = replace(spec, dataset=())
                 await self._judge(task, spec, log)
         except Interrupted:
             return
