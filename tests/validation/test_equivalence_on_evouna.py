@@ -14,6 +14,7 @@ from referee.inference.embedded.weights import DEFAULT_MODEL, locate
 from referee.validation import validate
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "qa_eval" / "NQ.json"
+ROWS = 2  # each takes some seconds
 SETTINGS = "++equivalence_llm_judge.resources_servers.equivalence_llm_judge.judge_responses_create_params"
 
 
@@ -30,7 +31,7 @@ def test_a_judge_without_usable_verdicts_is_told_from_one_that_says_no(
     except ModelError as error:
         pytest.skip(str(error))
     monkeypatch.chdir(tmp_path)
-    rows = [row for row in json.loads(DATA.read_text(encoding="utf-8")) if not row["improper"]][:6]
+    rows = [row for row in json.loads(DATA.read_text(encoding="utf-8")) if not row["improper"]][:ROWS]
     judge = {"url": "embedded", "name": DEFAULT_MODEL.name}
     with Environment.load(
         "equivalence_llm_judge", f"{SETTINGS}.temperature=0", f"{SETTINGS}.max_output_tokens=32", judge=judge
@@ -46,6 +47,6 @@ def test_a_judge_without_usable_verdicts_is_told_from_one_that_says_no(
     people = [float(row["judge_fid"]) for row in rows]
     told = validate([{"said": said, "people": by} for said, by in zip(scores, people, strict=True)],
                     judge="said", human="people")  # fmt: skip
-    assert told.rows == 6
+    assert told.rows == ROWS
     assert told.n == sum(one["judge_status"] == "scored" for one in found)
-    assert told.n + sum(told.left_out.values()) == 6
+    assert told.n + sum(told.left_out.values()) == ROWS

@@ -22,8 +22,13 @@ from referee.gym.api import (
     NeMoGymResponseCreateParamsNonStreaming,
     SimpleResourcesServer,
 )
-from referee.gym.api.aggregation import ROLLOUT_INDEX_KEY_NAME, TASK_INDEX_KEY_NAME
-from referee.gym.api.judge_calls import FAILURE_CLASS, FAILURE_ERROR, JUDGE_FAILED
+from referee.gym.api.aggregation import (
+    FAILURE_CLASS,
+    FAILURE_ERROR,
+    JUDGE_FAILED,
+    ROLLOUT_INDEX_KEY_NAME,
+    TASK_INDEX_KEY_NAME,
+)
 from referee.gym.judging import Calls, Ruling, ServedJudge, rule, server_model
 from referee.inference import RetryPolicy, Transport
 from referee.inference.wire import responses_parameters

@@ -18,6 +18,9 @@ from pydantic import BaseModel, Field
 Row = dict[str, Any]
 TASK_INDEX_KEY_NAME = "_ng_task_index"
 ROLLOUT_INDEX_KEY_NAME = "_ng_rollout_index"
+FAILURE_CLASS = "_ng_failure_class"
+FAILURE_ERROR = "_ng_failure_judge_error"
+JUDGE_FAILED = "judge_failed"
 
 
 class AggregateMetricsRequest(BaseModel):

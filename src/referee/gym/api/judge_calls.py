@@ -17,14 +17,12 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from referee.exchange import FAILURE_KINDS, FailureKind, excerpt
+from referee.gym.api.aggregation import FAILURE_CLASS, FAILURE_ERROR, JUDGE_FAILED
 from referee.gym.api.routes import Handler, JSONAnswer
 from referee.gym.server import ServerClient, ServerResponse
 from referee.inference.retries import failure_kind
 
 Model = TypeVar("Model", bound=BaseModel)
-FAILURE_CLASS = "_ng_failure_class"
-FAILURE_ERROR = "_ng_failure_judge_error"
-JUDGE_FAILED = "judge_failed"
 
 
 class JudgeError(Exception):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from referee.gym.api.aggregation import FAILURE_CLASS, FAILURE_ERROR, JUDGE_FAILED
 from referee.gym.api.aggregation import ROLLOUT_INDEX_KEY_NAME as ROLLOUT
 from referee.gym.api.aggregation import TASK_INDEX_KEY_NAME as TASK
-from referee.gym.api.judge_calls import FAILURE_CLASS, FAILURE_ERROR, JUDGE_FAILED
 
 Json = dict[str, Any]
 Key = tuple[Any, Any]
