@@ -14,6 +14,10 @@ from referee.errors import RefereeError
 class Commands(TyperGroup):
     """The commands, with their errors turned into messages and exit codes."""
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands as plain text: Typer's frames cost as much time as all else that is done for it."""
+        super(TyperGroup, self).format_help(ctx, formatter)
+
     def invoke(self, ctx: Any) -> Any:
         program = ctx.find_root().info_name or "referee"
         try:
