@@ -20,7 +20,8 @@ from referee.errors import OutputError
 from referee.evaluation.record import Entry, Unscored, line_head, read_tail
 
 _PLACE = re.compile(rb'\{"row_index":(\d+),(?:"repeat":(\d+),)?"item":')
-_FLUSH_BYTES = 1 << 16
+_READ_BYTES = 1 << 18
+_FLUSH_BYTES = 1 << 17
 _FLUSH_SECONDS = 0.25
 
 
@@ -49,8 +50,8 @@ class RowsFile:
         self._repeats = repeats
         self._part = path.with_name(path.name + ".part")
         exists = path.exists()
-        self._old: IO[bytes] | None = open(path, "rb") if exists and keep else None  # noqa: SIM115 - closed by close
-        self._lines: Iterator[bytes] = self._whole_lines()
+        self._old: IO[bytes] | None = open(path, "rb", _READ_BYTES) if exists and keep else None  # noqa: SIM115 - closed by close
+        self._lines: Iterator[bytes] = iter(self._old or ())
         self._next: bytes | None = None
         self._asked = (-1, 0)
         self._written = self._part if exists or not keep else path
@@ -126,14 +127,13 @@ class RowsFile:
         self._written = self.path
 
     def _advance(self) -> None:
-        self._next = next(self._lines, None)
-        self._at = (-1, 0) if self._next is None else self._place(self._next)
-
-    def _whole_lines(self) -> Iterator[bytes]:
-        if self._old is not None:
-            for line in self._old:
-                if line.endswith(b"\n"):
-                    yield line[:-1]
+        line = next(self._lines, b"")
+        if line.endswith(b"\n"):
+            self._next = line[:-1]
+            self._at = self._place(line)
+        else:  # the end, or a last line that was torn
+            self._next = None
+            self._at = (-1, 0)
 
     def _place(self, line: bytes) -> tuple[int, int]:
         """The row and repeat that a line is about; for a line that is none of ours a place before all rows."""
