@@ -16,4 +16,3 @@ def test_the_bundled_configuration_needs_no_key() -> None:
     assert servers["over_refusal_detection"].settings["judge_model_server"]["name"] == "policy_model"
     assert "judge_model" not in servers
     assert configuration.warnings == ()
-
