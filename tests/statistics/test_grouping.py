@@ -9,11 +9,20 @@ from scipy import stats
 from referee.statistics import agreement, between_groups, within_groups
 
 
-def systems_on_documents(seed: int = 0) -> tuple[np.ndarray, ...]:
+def systems_on_documents(seed: int = 0, documents: int = 30) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(seed)
-    document, system = (grid.ravel() for grid in np.meshgrid(np.arange(30), np.arange(8), indexing="ij"))
-    human = rng.normal(size=240) + 0.3 * system
-    return human + rng.normal(size=240) + 3 * rng.normal(size=30)[document], human, document, system
+    document, system = (grid.ravel() for grid in np.meshgrid(np.arange(documents), np.arange(8), indexing="ij"))
+    human = rng.normal(size=len(document)) + 0.3 * system
+    judge = human + rng.normal(size=len(document)) + 3 * rng.normal(size=documents)[document]
+    return judge, human, document, system
+
+
+def test_few_groups_carry_a_warning() -> None:
+    for documents in (49, 50):
+        judge, human, document, _ = systems_on_documents(documents=documents)
+        found = within_groups(judge, human, document)
+        for estimate in (found.pearson, found.spearman, found.kendall):
+            assert any("49 groups" in warning for warning in estimate.warnings) == (documents == 49)
 
 
 def test_within_is_the_mean_of_each_groups_correlation() -> None:

@@ -8,7 +8,7 @@ at one only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from referee.statistics.columns import Column, PairedRows, paired_rows
 from referee.statistics.estimate import Estimate
 from referee.statistics.figures import Pairs
 from referee.statistics.means import mean_estimate
+
+_ENOUGH_GROUPS = 50
+"""From here on the simulated coverage of the mean over groups is 94 % at nominal 95; with 20 groups it is 90 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ def within_groups(
         nothing = Estimate.undefined("no group has a correlation", confidence)
         return WithinGroups(nothing, nothing, nothing, 0, left_out)
     means = [mean_estimate(np.array(found[name]), np.arange(used), confidence) for name in CORRELATIONS]
+    if used < _ENOUGH_GROUPS:
+        few = f"{used} groups: under {_ENOUGH_GROUPS} the interval is somewhat too narrow"
+        means = [replace(mean, warnings=(*mean.warnings, few)) for mean in means]
     return WithinGroups(means[0], means[1], means[2], used, left_out)
 
 
