@@ -41,11 +41,20 @@ class Appending:
         cut_torn_line(self._fd)
 
     def write(self, line: bytes) -> None:
-        """Append a line, which ends in a newline."""
+        """Append a line, which ends in a newline.
+
+        Raises:
+            OutputError: the disk is full, or the like. No part of the line is left in the file.
+        """
         # Unbuffered, so that a process that is killed has written what it received.
-        left = memoryview(line)
-        while left:
-            left = left[os.write(self._fd, left) :]
+        written = 0
+        try:
+            while written < len(line):  # one write, unless the disk is full
+                written += os.write(self._fd, line[written:] if written else line)
+        except OSError as error:
+            if written:
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
         """Close the file, and let others write to it."""
