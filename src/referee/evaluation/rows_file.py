@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from referee.appending import append_whole
 from referee.data import Row
 from referee.errors import OutputError
 from referee.evaluation.record import Entry, Unscored, line_head, read_tail
@@ -113,13 +114,9 @@ class RowsFile:
             self._old.close()
 
     def _append(self, lines: bytes) -> None:
-        written = 0
         try:
-            while written < len(lines):  # one write, unless the disk is full
-                written += os.write(self._fd, lines[written:] if written else lines)
+            append_whole(self._fd, lines)
         except OSError as error:
-            if written:
-                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
             raise OutputError(f"{self._written} cannot be written: {error.strerror}") from error
 
     def _take_place(self) -> None:

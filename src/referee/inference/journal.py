@@ -24,6 +24,7 @@ from typing import Any
 
 import orjson
 
+from referee.appending import append_whole, cut_torn_line
 from referee.errors import JournalError
 from referee.exchange import Failure, Request, Usage
 
@@ -170,15 +171,11 @@ class Journal:
             self._fd = -1  # the number may soon be another file's
 
     def _write(self, record: bytes) -> None:
-        written = 0
         try:
             if self._unsynced is not None:
                 raise self._unsynced
-            while written < len(record):  # one write, unless the disk is full
-                written += os.write(self._fd, record[written:])
+            append_whole(self._fd, record)
         except OSError as error:
-            if written:
-                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
             raise self._unwritten(error) from error
         if self._syncer is None:
             self._syncer = threading.Thread(target=self._sync, name="referee-journal-sync", daemon=True)
@@ -231,20 +228,10 @@ class Journal:
             ) from error
 
     def _cut_torn_line(self) -> None:
-        size = os.fstat(self._fd).st_size
         if not _HEAD.startswith(os.pread(self._fd, len(_HEAD), 0)):
             os.close(self._fd)
             raise JournalError(f"{self.path} is not a journal, as it does not begin with a record: choose another file")
-        end = size
-        while end > 0:
-            begin = max(0, end - (1 << 16))
-            newline = os.pread(self._fd, end - begin, begin).rfind(b"\n")
-            if newline >= 0:
-                end = begin + newline + 1
-                break
-            end = begin
-        if end < size:
-            os.ftruncate(self._fd, end)
+        cut_torn_line(self._fd)
 
 
 def as_json_line(body: bytes) -> tuple[bytes, Any]:

@@ -11,10 +11,9 @@ from typing import Any, Self
 
 import orjson
 
+from referee.appending import append_whole, cut_torn_line
 from referee.errors import OutputError
 from referee.gym.rollouts.keys import Json
-
-_TAIL = 1 << 16
 
 
 class Appending:
@@ -46,14 +45,9 @@ class Appending:
         Raises:
             OutputError: the disk is full, or the like. No part of the line is left in the file.
         """
-        # Unbuffered, so that a process that is killed has written what it received.
-        written = 0
         try:
-            while written < len(line):  # one write, unless the disk is full
-                written += os.write(self._fd, line[written:] if written else line)
+            append_whole(self._fd, line)
         except OSError as error:
-            if written:
-                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
             raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
@@ -65,19 +59,6 @@ class Appending:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-
-def cut_torn_line(fd: int) -> None:
-    """Cut off what stands after a file's last newline."""
-    end = size = os.fstat(fd).st_size
-    while end:
-        start = max(0, end - _TAIL)
-        found = os.pread(fd, end - start, start).rfind(b"\n")
-        end = start if found < 0 else start + found + 1
-        if found >= 0:
-            break
-    if end < size:
-        os.ftruncate(fd, end)
 
 
 def read_objects(path: Path) -> Iterator[tuple[bytes, Json]]:
