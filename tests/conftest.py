@@ -1,6 +1,27 @@
-"""How hypothesis runs here: a deadline for one example says more about the machine's other work than about the code."""
+"""What the tests of several rooms need: hypothesis without a deadline, and the embedded model where there is one."""
 
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
 from hypothesis import settings
 
+from referee.errors import ModelError
+from referee.inference.embedded.weights import DEFAULT_MODEL, locate
+
+# A deadline for one example says more about the machine's other work than about the code.
 settings.register_profile("referee", deadline=None)
 settings.load_profile("referee")
+
+
+@pytest.fixture(scope="session")
+def weights() -> str:
+    """The bundled model's name, where it can be run; the test is skipped where it cannot."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        pytest.skip("xllamacpp is not installed: pip install 'referee[local]'")
+    try:
+        locate(DEFAULT_MODEL.name)
+    except ModelError as error:
+        pytest.skip(str(error))
+    return DEFAULT_MODEL.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
@@ -12,8 +11,6 @@ from typer.testing import CliRunner
 
 from referee.cli import app
 from referee.demo.run import ITEMS
-from referee.errors import ModelError
-from referee.inference.embedded.weights import DEFAULT_MODEL, locate
 
 
 def test_each_question_has_an_answer_of_each_quality() -> None:
@@ -25,13 +22,7 @@ def test_each_question_has_an_answer_of_each_quality() -> None:
 
 
 @pytest.mark.local
-def test_the_demo_measures_four_judges_and_writes_its_report(tmp_path: Path) -> None:
-    if importlib.util.find_spec("xllamacpp") is None:
-        pytest.skip("xllamacpp is not installed: pip install 'referee[local]'")
-    try:
-        locate(DEFAULT_MODEL.name)
-    except ModelError as error:
-        pytest.skip(str(error))
+def test_the_demo_measures_four_judges_and_writes_its_report(weights: str, tmp_path: Path) -> None:
     first = CliRunner().invoke(app, ["demo", "-o", str(tmp_path), "--limit", "5"])
     assert first.exit_code == 0, first.output
     for judge in ("constant", "answer length", "read as JSON", "probabilities", "longer prompt"):

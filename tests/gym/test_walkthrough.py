@@ -5,7 +5,6 @@ What differs from the page is where the endpoint is, where the head server liste
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import signal
@@ -20,9 +19,7 @@ from typing import Any
 import pytest
 import running_gym as tools
 
-from referee.errors import ModelError
 from referee.gym import commands
-from referee.inference.embedded.weights import DEFAULT_MODEL, locate
 from referee.testing import ScriptedEndpoint
 
 ENV = """\
@@ -187,13 +184,7 @@ def test_with_a_judge_of_its_own(desk: Desk) -> None:
 
 
 @pytest.mark.local
-def test_without_any_key_on_the_embedded_model(desk: Desk) -> None:
-    if importlib.util.find_spec("xllamacpp") is None:
-        pytest.skip("xllamacpp is not installed: pip install 'referee[local]'")
-    try:
-        locate(DEFAULT_MODEL.name)
-    except ModelError as error:
-        pytest.skip(str(error))
+def test_without_any_key_on_the_embedded_model(weights: str, desk: Desk) -> None:
     desk.write_env("")
     folder = "resources_servers/over_refusal_detection/configs"
     limit = "++over_refusal_detection.resources_servers.over_refusal_detection.judge_responses_create_params"

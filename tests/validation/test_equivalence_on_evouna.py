@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
 from referee import Environment
-from referee.errors import ModelError
-from referee.inference.embedded.weights import DEFAULT_MODEL, locate
 from referee.validation import validate
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "qa_eval" / "NQ.json"
@@ -22,17 +19,11 @@ SETTINGS = "++equivalence_llm_judge.resources_servers.equivalence_llm_judge.judg
 @pytest.mark.shared
 @pytest.mark.skipif(not DATA.exists(), reason=f"the recorded answers are not at {DATA}")
 def test_a_judge_without_usable_verdicts_is_told_from_one_that_says_no(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if importlib.util.find_spec("xllamacpp") is None:
-        pytest.skip("xllamacpp is not installed: pip install 'referee[local]'")
-    try:
-        locate(DEFAULT_MODEL.name)
-    except ModelError as error:
-        pytest.skip(str(error))
     monkeypatch.chdir(tmp_path)
     rows = [row for row in json.loads(DATA.read_text(encoding="utf-8")) if not row["improper"]][:ROWS]
-    judge = {"url": "embedded", "name": DEFAULT_MODEL.name}
+    judge = {"url": "embedded", "name": weights}
     with Environment.load(
         "equivalence_llm_judge", f"{SETTINGS}.temperature=0", f"{SETTINGS}.max_output_tokens=32", judge=judge
     ) as environment:

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
 import pytest
 
-from referee.errors import ModelError
 from referee.inference.embedded import EmbeddedTransport, EngineSettings
 from referee.inference.embedded.engine import acquire, release
-from referee.inference.embedded.weights import DEFAULT_MODEL, locate
 from referee.inference.transport import Timeouts
 
 SETTINGS = EngineSettings(slots=1, threads=1, context=1024)
 
 Ask = Callable[..., tuple[int, dict[str, Any]]]
-
-
-@pytest.fixture(scope="session")
-def weights() -> str:
-    """The bundled model's name, where it can be run; the test is skipped where it cannot."""
-    if importlib.util.find_spec("xllamacpp") is None:
-        pytest.skip("xllamacpp is not installed: pip install 'referee[local]'")
-    try:
-        locate(DEFAULT_MODEL.name)
-    except ModelError as error:
-        pytest.skip(str(error))
-    return DEFAULT_MODEL.name
 
 
 @pytest.fixture(scope="session")
