@@ -24,6 +24,14 @@ from referee.testing.replies import reply
 SELF_SIGNED = Path(__file__).parent / "self_signed.pem"
 
 
+@pytest.fixture(autouse=True, params=["connections of our own", "aiohttp"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each promise holds both ways. Where proxies are named, aiohttp takes all calls, also those that need none."""
+    if request.param == "aiohttp":
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("no_proxy", "127.0.0.1,no-such-host.invalid")
+
+
 def fails(url: str, timeouts: Timeouts = Timeouts(5, 5, 5)) -> Failure:
     return failure(ask(request(), at=model(url), options=CallOptions(retry=ONCE, timeouts=timeouts))[0])
 

@@ -60,13 +60,11 @@ class HttpTransport:
             async with session.post(parsed, data=data, allow_redirects=False) as response:
                 length = response.content_length
                 if length is not None and length > LARGEST_REPLY:
-                    raise TransportError("bad_reply", f"{url} answered with {length:,} bytes: more than is read")
+                    raise NoAnswerError("too_large", f"{length:,} bytes")
                 # What was compressed has the length that it had then.
                 plain = length is not None and hdrs.CONTENT_ENCODING not in response.headers
-                answer = await (response.read() if plain else _bounded(response, url))
+                answer = await (response.read() if plain else _bounded(response))
                 return Reply(response.status, response.headers, answer)
-        except TimeoutError as error:
-            raise TransportError("timeout", f"{url} did not answer within {_limit(error, timeouts)}") from error
         except aiohttp.ClientConnectorCertificateError as error:
             reason = getattr(error.certificate_error, "verify_message", "") or error.certificate_error
             mend = "if you trust its issuer, name the issuer's certificate in SSL_CERT_FILE"
@@ -75,14 +73,15 @@ class HttpTransport:
             ) from error
         except aiohttp.ClientSSLError as error:
             raise TransportError("unreachable", f"{url}: TLS failed: {_why_no_tls(error)}") from error
-        except aiohttp.ClientConnectorError as error:
-            # asyncio's own text of a system error ("Connect call failed") says less than the system's.
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
-            raise TransportError("unreachable", f"{url}: no connection: {reason}") from error
-        except aiohttp.ClientPayloadError as error:
-            raise TransportError("bad_reply", f"{url} stopped in the middle of its answer") from error
-        except aiohttp.ServerDisconnectedError as error:
-            raise TransportError("unreachable", f"{url} closed the connection without an answer") from error
+        except NoAnswerError as error:
+            raise _as_transport_error(url, error, timeouts) from error
+        except (
+            TimeoutError,
+            aiohttp.ClientConnectorError,
+            aiohttp.ClientPayloadError,
+            aiohttp.ServerDisconnectedError,
+        ) as error:
+            raise _as_transport_error(url, _as_no_answer(error), timeouts) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise TransportError("unreachable", f"{url}: {type(error).__name__}: {error}") from error
 
@@ -184,13 +183,30 @@ def _as_transport_error(url: str, error: NoAnswerError, timeouts: Timeouts) -> T
             return TransportError("bad_reply", f"{url} answered what is not HTTP: {error}")
 
 
-async def _bounded(response: aiohttp.ClientResponse, url: str) -> bytes:
+def _as_no_answer(error: Exception) -> NoAnswerError:
+    """What aiohttp says, in the terms of connections of our own, so that both tell it to the user in the same words."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return NoAnswerError("connect_timeout")
+        case aiohttp.SocketTimeoutError():
+            return NoAnswerError("read_timeout")
+        case TimeoutError():
+            return NoAnswerError("timeout")
+        case aiohttp.ClientConnectorError():
+            return NoAnswerError("connect", str(error), error)
+        case aiohttp.ServerDisconnectedError():
+            return NoAnswerError("disconnected")
+        case _:
+            return NoAnswerError("cut")
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
         size += len(part)
         if size > LARGEST_REPLY:
-            raise TransportError("bad_reply", f"{url} answered with over {LARGEST_REPLY:,} bytes: more than is read")
+            raise NoAnswerError("too_large", f"over {LARGEST_REPLY:,} bytes")
         parts.append(part)
     return b"".join(parts)
 
@@ -199,11 +215,3 @@ def _why_no_tls(error: aiohttp.ClientSSLError) -> str:
     if "WRONG_VERSION_NUMBER" in str(error):
         return "what answers there speaks no TLS: should the url begin with http://?"
     return str(error.os_error)
-
-
-def _limit(error: Exception, timeouts: Timeouts) -> str:
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return f"{timeouts.connect:g} s of connecting"
-    if isinstance(error, aiohttp.SocketTimeoutError):
-        return f"{timeouts.read:g} s of waiting for data"
-    return f"{timeouts.total:g} s"
