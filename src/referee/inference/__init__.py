@@ -5,8 +5,9 @@ The names are imported when they are first used, so that who needs one of them d
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from referee.on_use import import_on_use
 
 if TYPE_CHECKING:
     from referee.inference.caller import Caller, CallOptions, RowCalls
@@ -17,21 +18,21 @@ if TYPE_CHECKING:
     from referee.inference.transport import Reply, Timeouts, Transport, TransportError
 
 _HOMES = {
-    "Budget": "meter",
-    "CallOptions": "caller",
-    "Caller": "caller",
-    "Endpoint": "endpoint",
-    "Journal": "journal",
-    "Meter": "meter",
-    "Place": "journal",
-    "Reply": "transport",
-    "RetryPolicy": "retries",
-    "RowCalls": "caller",
-    "Timeouts": "transport",
-    "Transport": "transport",
-    "TransportError": "transport",
-    "environment_secret": "endpoint",
-    "resolve_url": "endpoint",
+    "Budget": ".meter",
+    "CallOptions": ".caller",
+    "Caller": ".caller",
+    "Endpoint": ".endpoint",
+    "Journal": ".journal",
+    "Meter": ".meter",
+    "Place": ".journal",
+    "Reply": ".transport",
+    "RetryPolicy": ".retries",
+    "RowCalls": ".caller",
+    "Timeouts": ".transport",
+    "Transport": ".transport",
+    "TransportError": ".transport",
+    "environment_secret": ".endpoint",
+    "resolve_url": ".endpoint",
 }
 
 __all__ = [
@@ -52,9 +53,4 @@ __all__ = [
     "resolve_url",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
+__getattr__ = import_on_use(__name__, _HOMES)

@@ -6,10 +6,9 @@ them a `MissingExtraError` names the extra.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from referee.errors import MissingExtraError
+from referee.on_use import import_on_use
 from referee.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -39,51 +38,51 @@ if TYPE_CHECKING:
     from referee.statistics.token_scores import ExpectedScore, expected_score
 
 _HOMES = {
-    "group_advantages": "advantages",
-    "Agreement": "against_people",
-    "Baseline": "against_people",
-    "agreement": "against_people",
-    "Alignment": "alignment",
-    "alignment_test": "alignment",
-    "Corrected": "corrected",
-    "corrected_mean": "corrected",
-    "ppi": "corrected",
-    "rogan_gladen": "corrected",
-    "WithinGroups": "grouping",
-    "between_groups": "grouping",
-    "within_groups": "grouping",
-    "LabelAgreement": "labels",
-    "OneLabel": "labels",
-    "label_agreement": "labels",
-    "LengthControlled": "length_control",
-    "length_controlled_win_rate": "length_control",
-    "RepeatSplit": "means",
-    "mean_score": "means",
-    "repeat_split": "means",
-    "AgreementComparison": "paired",
-    "Comparison": "paired",
-    "McNemar": "paired",
-    "compare_agreement": "paired",
-    "compare_means": "paired",
-    "compare_rates": "paired",
-    "mcnemar": "paired",
-    "WinRate": "pairwise",
-    "win_rate": "pairwise",
-    "held_out": "planning",
-    "labels_for_width": "planning",
-    "rows_for_width": "planning",
-    "rows_to_show": "planning",
-    "Ranking": "ranking",
-    "bradley_terry": "ranking",
-    "human_ceiling": "raters",
-    "krippendorff_alpha": "raters",
-    "clopper_pearson": "rates",
-    "rate": "rates",
-    "wilson": "rates",
-    "Shift": "shift",
-    "shift_test": "shift",
-    "ExpectedScore": "token_scores",
-    "expected_score": "token_scores",
+    "group_advantages": ".advantages",
+    "Agreement": ".against_people",
+    "Baseline": ".against_people",
+    "agreement": ".against_people",
+    "Alignment": ".alignment",
+    "alignment_test": ".alignment",
+    "Corrected": ".corrected",
+    "corrected_mean": ".corrected",
+    "ppi": ".corrected",
+    "rogan_gladen": ".corrected",
+    "WithinGroups": ".grouping",
+    "between_groups": ".grouping",
+    "within_groups": ".grouping",
+    "LabelAgreement": ".labels",
+    "OneLabel": ".labels",
+    "label_agreement": ".labels",
+    "LengthControlled": ".length_control",
+    "length_controlled_win_rate": ".length_control",
+    "RepeatSplit": ".means",
+    "mean_score": ".means",
+    "repeat_split": ".means",
+    "AgreementComparison": ".paired",
+    "Comparison": ".paired",
+    "McNemar": ".paired",
+    "compare_agreement": ".paired",
+    "compare_means": ".paired",
+    "compare_rates": ".paired",
+    "mcnemar": ".paired",
+    "WinRate": ".pairwise",
+    "win_rate": ".pairwise",
+    "held_out": ".planning",
+    "labels_for_width": ".planning",
+    "rows_for_width": ".planning",
+    "rows_to_show": ".planning",
+    "Ranking": ".ranking",
+    "bradley_terry": ".ranking",
+    "human_ceiling": ".raters",
+    "krippendorff_alpha": ".raters",
+    "clopper_pearson": ".rates",
+    "rate": ".rates",
+    "wilson": ".rates",
+    "Shift": ".shift",
+    "shift_test": ".shift",
+    "ExpectedScore": ".token_scores",
+    "expected_score": ".token_scores",
 }
 
 __all__ = [
@@ -135,14 +134,4 @@ __all__ = [
     "within_groups",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        home = import_module(f"{__name__}.{_HOMES[name]}")
-    except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] in ("numpy", "scipy"):
-            raise MissingExtraError(f"referee.statistics.{name}", "statistics") from error
-        raise
-    return getattr(home, name)
+__getattr__ = import_on_use(__name__, _HOMES, extra="statistics", brings=("numpy", "scipy"))

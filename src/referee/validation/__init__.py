@@ -5,10 +5,9 @@ The names here are imported when they are first used: numpy and scipy (the extra
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from referee.errors import MissingExtraError
+from referee.on_use import import_on_use
 
 if TYPE_CHECKING:
     from referee.validation.agreement import Validation
@@ -22,16 +21,16 @@ if TYPE_CHECKING:
     from referee.validation.validating import validate
 
 _HOMES = {
-    "Comparison": "comparison",
-    "Correction": "correction",
-    "Plan": "planning",
-    "Ranked": "ranking",
-    "Validation": "agreement",
-    "compare": "comparing",
-    "estimate": "correcting",
-    "plan": "budgeting",
-    "rank": "ranking",
-    "validate": "validating",
+    "Comparison": ".comparison",
+    "Correction": ".correction",
+    "Plan": ".planning",
+    "Ranked": ".ranking",
+    "Validation": ".agreement",
+    "compare": ".comparing",
+    "estimate": ".correcting",
+    "plan": ".budgeting",
+    "rank": ".ranking",
+    "validate": ".validating",
 }
 
 __all__ = [
@@ -47,15 +46,4 @@ __all__ = [
     "validate",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    except MissingExtraError as error:
-        raise MissingExtraError(f"referee.validation.{name}", error.extra) from error
-    except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] in ("numpy", "scipy"):
-            raise MissingExtraError(f"referee.validation.{name}", "statistics") from error
-        raise
+__getattr__ = import_on_use(__name__, _HOMES, extra="statistics", brings=("numpy", "scipy"))

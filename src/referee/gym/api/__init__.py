@@ -6,8 +6,9 @@ rollouts does not need.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from referee.on_use import import_on_use
 
 if TYPE_CHECKING:
     from referee.gym.api.agents import SimpleResponsesAPIAgent
@@ -48,44 +49,44 @@ if TYPE_CHECKING:
     from referee.gym.server import ServerClient
 
 _HOMES = {
-    "AgentServerRef": "api.config",
-    "AggregateMetrics": "api.aggregation",
-    "AggregateMetricsRequest": "api.aggregation",
-    "BaseResourcesServerConfig": "api.config",
-    "BaseResponsesAPIAgentConfig": "api.config",
-    "BaseResponsesAPIModelConfig": "api.config",
-    "BaseRunRequest": "api.resources",
-    "BaseRunServerInstanceConfig": "api.config",
-    "BaseSeedSessionRequest": "api.resources",
-    "BaseSeedSessionResponse": "api.resources",
-    "BaseServer": "api.base",
-    "BaseVerifyRequest": "api.resources",
-    "BaseVerifyResponse": "api.resources",
-    "call_judge": "api.judge_calls",
-    "compute_aggregate_metrics": "api.aggregation",
-    "get_response_json": "api.judge_calls",
-    "judge_failsafe": "api.judge_calls",
-    "JudgeError": "api.judge_calls",
-    "ModelServerRef": "api.config",
-    "NeMoGymChatCompletion": "api.chat",
-    "NeMoGymChatCompletionCreateParamsNonStreaming": "api.chat",
-    "NeMoGymEasyInputMessage": "api.responses",
-    "NeMoGymFunctionCallOutput": "api.responses",
-    "NeMoGymResponse": "api.responses",
-    "NeMoGymResponseCreateParamsNonStreaming": "api.responses",
-    "NeMoGymResponseFunctionToolCall": "api.responses",
-    "NeMoGymResponseOutputMessage": "api.responses",
-    "NeMoGymResponseOutputRefusal": "api.responses",
-    "NeMoGymResponseOutputText": "api.responses",
-    "NeMoGymResponseReasoningItem": "api.responses",
-    "raise_for_status": "api.judge_calls",
-    "ResourcesServerRef": "api.config",
-    "ServerClient": "server",
-    "SESSION_ID_KEY": "api.sessions",
-    "SimpleResourcesServer": "api.resources",
-    "SimpleResponsesAPIAgent": "api.agents",
-    "SimpleResponsesAPIModel": "api.models",
-    "SimpleServer": "api.base",
+    "AgentServerRef": ".config",
+    "AggregateMetrics": ".aggregation",
+    "AggregateMetricsRequest": ".aggregation",
+    "BaseResourcesServerConfig": ".config",
+    "BaseResponsesAPIAgentConfig": ".config",
+    "BaseResponsesAPIModelConfig": ".config",
+    "BaseRunRequest": ".resources",
+    "BaseRunServerInstanceConfig": ".config",
+    "BaseSeedSessionRequest": ".resources",
+    "BaseSeedSessionResponse": ".resources",
+    "BaseServer": ".base",
+    "BaseVerifyRequest": ".resources",
+    "BaseVerifyResponse": ".resources",
+    "call_judge": ".judge_calls",
+    "compute_aggregate_metrics": ".aggregation",
+    "get_response_json": ".judge_calls",
+    "judge_failsafe": ".judge_calls",
+    "JudgeError": ".judge_calls",
+    "ModelServerRef": ".config",
+    "NeMoGymChatCompletion": ".chat",
+    "NeMoGymChatCompletionCreateParamsNonStreaming": ".chat",
+    "NeMoGymEasyInputMessage": ".responses",
+    "NeMoGymFunctionCallOutput": ".responses",
+    "NeMoGymResponse": ".responses",
+    "NeMoGymResponseCreateParamsNonStreaming": ".responses",
+    "NeMoGymResponseFunctionToolCall": ".responses",
+    "NeMoGymResponseOutputMessage": ".responses",
+    "NeMoGymResponseOutputRefusal": ".responses",
+    "NeMoGymResponseOutputText": ".responses",
+    "NeMoGymResponseReasoningItem": ".responses",
+    "raise_for_status": ".judge_calls",
+    "ResourcesServerRef": ".config",
+    "ServerClient": "..server",
+    "SESSION_ID_KEY": ".sessions",
+    "SimpleResourcesServer": ".resources",
+    "SimpleResponsesAPIAgent": ".agents",
+    "SimpleResponsesAPIModel": ".models",
+    "SimpleServer": ".base",
 }
 
 __all__ = [
@@ -129,9 +130,4 @@ __all__ = [
     "raise_for_status",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"referee.gym.{_HOMES[name]}"), name)
-    return value
+__getattr__ = import_on_use(__name__, _HOMES)
