@@ -7,8 +7,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from referee.cli.exits import ERROR, INTERRUPTED, complain
+from referee.cli.complaint import complain
 from referee.errors import RefereeError
+from referee.exits import ERROR, INTERRUPTED
 
 
 class Commands(TyperGroup):

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from referee.cli.exits import ERROR
 from referee.cli.report_option import REPORT, write
 from referee.cli.validate import AS_JSON, CLUSTER, CONFIDENCE, DRAWS, HUMAN, HUMAN_SCALE, LABELS, SCALE, SEED
+from referee.exits import ERROR
 
 _ROWS, _HOW = "Which rows and scores", "How it is worked out"
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from referee.cli.exits import INTERRUPTED, SOME_FAILED, complain
+from referee.cli.complaint import complain
 from referee.errors import RunStopped
+from referee.exits import INTERRUPTED, SOME_FAILED
 
 if TYPE_CHECKING:
     from referee.evaluation.progress import Progress

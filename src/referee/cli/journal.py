@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from referee.cli.exits import SOME_FAILED
+from referee.exits import SOME_FAILED
 
 if TYPE_CHECKING:
     from referee.inference.journal import Journal

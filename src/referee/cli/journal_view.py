@@ -13,7 +13,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from referee.cli.figures import duration, plural, value
 from referee.cli.screen import stdout
 from referee.errors import DataError
 from referee.evaluation.recorded import replay
@@ -21,6 +20,7 @@ from referee.exchange import Failure, excerpt, read_reply
 from referee.inference.journal import Journal
 from referee.inference.journal_contents import Contents, contents
 from referee.judge import Exchange, Failed, Outcome, Scored, Unclear
+from referee.readable import duration, plural, value
 
 _MOST_REASONS = 20
 _MOST_ROWS = 8

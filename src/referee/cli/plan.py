@@ -101,8 +101,8 @@ def plan(
 def _render(found: Plan) -> None:
     from rich.text import Text
 
-    from referee.cli.figures import money
     from referee.cli.pages import page, table
+    from referee.readable import money
     from referee.validation.reading import round_up
 
     console = page()

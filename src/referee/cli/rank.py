@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from referee.cli.exits import ERROR
 from referee.cli.report_option import REPORT, write
 from referee.cli.validate import AS_JSON, CLUSTER, CONFIDENCE, RESULTS, SCORE, SEED
+from referee.exits import ERROR
 
 if TYPE_CHECKING:
     from referee.validation.ranking import Ranked

@@ -17,9 +17,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from referee.cli.figures import amount, duration, money
 from referee.evaluation.progress import Progress
 from referee.exchange import excerpt
+from referee.readable import amount, duration, money
 
 _DRAWN_EVERY = 0.25
 _LINE_EVERY = 5.0

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from referee.cli.exits import ERROR
 from referee.cli.report_option import REPORT, write
+from referee.exits import ERROR
 
 _ROWS, _HOW = "Which rows and scores", "How it is worked out"
 

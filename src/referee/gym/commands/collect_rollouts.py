@@ -11,8 +11,8 @@ from functools import partial
 import uvloop
 from rich.console import Console
 
-from referee.cli.exits import INTERRUPTED, SOME_FAILED
 from referee.errors import RunStopped
+from referee.exits import INTERRUPTED, SOME_FAILED
 from referee.gym.commands.collection_screen import CollectionScreen, report
 from referee.gym.commands.frame import run_command, warn
 from referee.gym.configuration import Configuration, load_configuration

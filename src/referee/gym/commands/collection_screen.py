@@ -13,11 +13,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from referee.cli.figures import amount, duration, money
 from referee.exchange import excerpt
 from referee.gym.rollouts.collect import Collection
 from referee.gym.rollouts.prepare import Prepared
 from referee.gym.rollouts.remarks import unreadable
+from referee.readable import amount, duration, money
 
 _DRAWN_EVERY = 0.25
 _LINE_EVERY = 5.0

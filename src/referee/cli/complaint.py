@@ -1,12 +1,8 @@
-"""Exit codes, and how a command says what went wrong."""
+"""How a command says what went wrong."""
 
 from __future__ import annotations
 
 import typer
-
-ERROR = 1
-SOME_FAILED = 3
-INTERRUPTED = 130
 
 
 def complain(message: str, program: str = "referee") -> None:
