@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from referee.cli.report_option import REPORT, write
+from referee.cli.report_option import REPORT, show
 from referee.cli.validate import AS_JSON, CLUSTER, CONFIDENCE, DRAWS, HUMAN, HUMAN_SCALE, LABELS, SCALE, SEED
 from referee.exits import ERROR
 
@@ -87,7 +87,6 @@ def compare(
     another error; 2 wrong usage.
     """
     from referee.cli.compare_view import render
-    from referee.cli.pages import print_json
     from referee.validation import compare as work_out
 
     found = work_out(
@@ -107,10 +106,4 @@ def compare(
         draws=draws,
         seed=seed,
     )
-    code = 0 if found.n >= 2 else ERROR
-    if as_json:
-        print_json(found.to_dict(), code)
-    else:
-        render(found)
-    write(report, found, say=not as_json)
-    raise typer.Exit(code)
+    show(found, render, report=report, as_json=as_json, code=0 if found.n >= 2 else ERROR)

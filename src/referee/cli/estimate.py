@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from referee.cli.report_option import REPORT, write
+from referee.cli.report_option import REPORT, show
 from referee.cli.validate import (
     AS_JSON,
     CLUSTER,
@@ -88,7 +88,6 @@ def estimate(
     Exit codes: 0 there is an estimate; 1 none is right for these rows, or
     another error; 2 wrong usage.
     """
-    from referee.cli.pages import print_json
     from referee.validation import estimate as work_out
 
     found = work_out(
@@ -107,11 +106,7 @@ def estimate(
         confidence=confidence,
         seed=seed,
     )
-    if as_json:
-        print_json(found.to_dict(), 0)
-    else:
-        _render(found)
-    write(report, found, say=not as_json)
+    show(found, _render, report=report, as_json=as_json)
 
 
 def _render(found: Correction) -> None:

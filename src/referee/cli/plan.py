@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from referee.cli.report_option import REPORT, write
+from referee.cli.report_option import REPORT, show
 from referee.cli.validate import (
     AS_JSON,
     CLUSTER,
@@ -71,7 +71,6 @@ def plan(
     Exit codes: 0 there is a plan; 1 the pilot says nothing, or another error;
     2 wrong usage.
     """
-    from referee.cli.pages import print_json
     from referee.validation import plan as work_out
 
     found = work_out(
@@ -91,11 +90,7 @@ def plan(
         power=power,
         seed=seed,
     )
-    if as_json:
-        print_json(found.to_dict(), 0)
-    else:
-        _render(found)
-    write(report, found, say=not as_json)
+    show(found, _render, report=report, as_json=as_json)
 
 
 def _render(found: Plan) -> None:

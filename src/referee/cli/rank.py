@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from referee.cli.report_option import REPORT, write
+from referee.cli.report_option import REPORT, show
 from referee.cli.validate import AS_JSON, CLUSTER, CONFIDENCE, RESULTS, SCORE, SEED
 from referee.exits import ERROR
 
@@ -70,7 +70,6 @@ def rank(
     Exit codes: 0 there are verdicts; 1 there are none, or another error; 2
     wrong usage.
     """
-    from referee.cli.pages import print_json
     from referee.validation import rank as work_out
 
     found = work_out(
@@ -85,13 +84,7 @@ def rank(
         confidence=confidence,
         seed=seed,
     )
-    code = 0 if found.n else ERROR
-    if as_json:
-        print_json(found.to_dict(), code)
-    else:
-        _render(found)
-    write(report, found, say=not as_json)
-    raise typer.Exit(code)
+    show(found, _render, report=report, as_json=as_json, code=0 if found.n else ERROR)
 
 
 def _render(found: Ranked) -> None:

@@ -1,9 +1,10 @@
-"""The option `--report FILE.html` of the commands about people."""
+"""How the commands about people give their answer: on the screen, as JSON, and by `--report FILE.html` as a page."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -15,10 +16,23 @@ REPORT = typer.Option(
 )
 
 
-def write(path: Path | None, answer: Answer, *, say: bool) -> None:
-    """Write the page, where one is wanted, and say where it is."""
-    if path is None:
-        return
+Shown = TypeVar("Shown", bound="Answer")
+
+
+def show(found: Shown, render: Callable[[Shown], None], *, report: Path | None, as_json: bool, code: int = 0) -> None:
+    """Print an answer, for people or as JSON, write its page where one is wanted, and end with the exit code."""
+    from referee.cli.pages import print_json
+
+    if as_json:
+        print_json(found.to_dict(), code)
+    else:
+        render(found)
+    if report is not None:
+        _write(report, found, say=not as_json)
+    raise typer.Exit(code)
+
+
+def _write(path: Path, answer: Answer, *, say: bool) -> None:
     from referee.cli.screen import stdout
     from referee.validation.reports import write_report
 

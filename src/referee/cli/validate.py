@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from referee.cli.report_option import REPORT, write
+from referee.cli.report_option import REPORT, show
 from referee.exits import ERROR
 
 _ROWS, _HOW = "Which rows and scores", "How it is worked out"
@@ -82,7 +82,6 @@ def validate(
     Exit codes: 0 figures were found; 1 there is nothing to compare, or another
     error; 2 wrong usage.
     """
-    from referee.cli.pages import print_json
     from referee.cli.validate_view import render
     from referee.validation import validate as work_out
 
@@ -101,10 +100,4 @@ def validate(
         draws=draws,
         seed=seed,
     )
-    code = 0 if found.n >= 2 else ERROR
-    if as_json:
-        print_json(found.to_dict(), code)
-    else:
-        render(found)
-    write(report, found, say=not as_json)
-    raise typer.Exit(code)
+    show(found, render, report=report, as_json=as_json, code=0 if found.n >= 2 else ERROR)
