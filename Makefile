@@ -75,5 +75,5 @@ $(INSTALLED): pyproject.toml compat/nemo/pyproject.toml constraints.txt
 
 $(MODEL): $(INSTALLED)
 	@$(BIN)/python -c 'from referee.inference.embedded.weights import pull; pull(progress=print)'
-	@$(BIN)/python -c "from referee.validation.reports.script import chart_script; chart_script()"
+	@$(BIN)/python -c "from referee.pages.script import chart_script; chart_script()"
 	@touch $@

@@ -99,9 +99,9 @@ def report_of() -> Callable[[], object]:
     """Writing the page of a judge that has everything, the script of its charts being in the cache."""
     import random
 
+    from referee.pages.script import chart_script
     from referee.validation import validate
     from referee.validation.reports import write_report
-    from referee.validation.reports.script import chart_script
 
     draw = random.Random(0)
     words = ["an", "answer", "goes", "on", "about", "what", "was", "asked", "and", "says", "little"]

@@ -62,7 +62,7 @@ def test_a_page_loads_nothing(answer: Any) -> None:
     outline = Outline(page)
     assert set(outline.links) == {"data:,"}
     assert outline.handlers == []
-    assert outline.elements.count("script") == 2
+    assert outline.elements.count("script") == (2 if 'class="chart"' in page else 0)
     assert "default-src 'none'" in page
     assert not re.search(r"@import|url\(", page.split("</style>")[0])
 
@@ -99,7 +99,7 @@ def hostile(text: str) -> Any:
 def test_what_answers_and_judges_wrote_is_only_ever_text() -> None:
     page = report(hostile(HOSTILE), title=HOSTILE, introduction=HOSTILE).html()
     outline = Outline(page)
-    assert outline.elements.count("script") == 2
+    assert outline.elements.count("script") == (2 if 'class="chart"' in page else 0)
     assert "img" not in outline.elements
     assert outline.handlers == []
     assert HOSTILE in outline.texts  # shown letter by letter
@@ -142,7 +142,7 @@ def test_one_definition_is_picture_page_and_notebook() -> None:
 
 
 def test_a_script_in_the_cache_that_was_cut_off_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from referee.validation.reports.script import chart_script
+    from referee.pages.script import chart_script
 
     monkeypatch.setenv("REFEREE_CACHE", str(tmp_path))
     whole = chart_script()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from referee.pages.page import Page, capital, fold, table, text
 from referee.statistics import Comparison as Difference
 from referee.validation.agreement import Validation
 from referee.validation.comparison import Choice, Comparison, Pair
 from referee.validation.reports.interval_charts import Line, differences, figure_of, judges_beside, lines, pair_name
-from referee.validation.reports.page import Page, capital, fold, table, text
 from referee.validation.reports.parts import accounted, figure, findings, origin, spent
 from referee.validation.reports.validation_page import all_figures, cases, main_figures, pictures
 

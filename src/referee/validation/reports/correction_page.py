@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from referee.pages.page import Page, capital, table, text, tile, tiles
 from referee.statistics import Estimate
 from referee.validation.correction import Correction
 from referee.validation.reports.interval_charts import three_ways
-from referee.validation.reports.page import Page, capital, table, text
 from referee.validation.reports.parts import (
     Tile,
     accounted,
     cells,
-    count_tile,
     figure_tile,
     findings,
     named,
     origin,
-    tiles,
 )
 
 _ABOUT = (
@@ -33,7 +31,7 @@ def correction_page(found: Correction, title: str | None = None, introduction: s
         figure_tile(Tile(f"corrected {found.quantity}", found.estimate)),
         figure_tile(Tile("judge alone", found.uncorrected)),
         figure_tile(Tile("people alone", found.humans_only)),
-        count_tile("labelled rows", found.labelled, f"beside {found.unlabelled:,} without a label"),
+        tile("labelled rows", f"{found.labelled:,}", f"beside {found.unlabelled:,} without a label"),
     ]
     page.add(tiles(boxes))
     chart = page.figure(three_ways(found), "Three ways to the same figure", wide=True)

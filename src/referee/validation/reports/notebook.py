@@ -15,7 +15,7 @@ _CHARTS = "display:flex;flex-wrap:wrap;gap:16px;background:#fff;color:#000"
 def cell(answer: Validation | Comparison | Correction | Plan) -> str | None:
     """An answer as HTML for a notebook; None without the extra `reports`, and the notebook then prints it as text."""
     try:
-        from referee.validation.reports.page import text
+        from referee.pages.page import text
 
         pictures = "".join(f"<div>{picture}</div>" for picture in _pictures(answer))
     except MissingExtraError:
@@ -26,7 +26,7 @@ def cell(answer: Validation | Comparison | Correction | Plan) -> str | None:
 
 
 def _figures(answer: Validation | Comparison | Correction | Plan) -> str:
-    from referee.validation.reports.page import table, text
+    from referee.pages.page import table, text
     from referee.validation.reports.parts import brief
 
     if isinstance(answer, Validation) and answer.agreement is not None:

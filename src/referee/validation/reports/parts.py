@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from referee.pages.page import capital, share, table, text
 from referee.statistics import Estimate
 from referee.validation.agreement import Advice, Clusters, Cost
-from referee.validation.reports.page import capital, table, text
 
 _ADVICE = {"good": "Good", "note": "Mind", "warn": "Careful"}
 
@@ -43,20 +43,6 @@ class Tile:
     lowest: float | None = None
     highest: float | None = None
     note: str = ""
-
-
-def tiles(boxes: Iterable[str]) -> str:
-    """Figures shown large, in a row where there is room; `figure_tile` and `count_tile` make them."""
-    inside = "".join(boxes)
-    return f'<div class="tiles">{inside}</div>' if inside else ""
-
-
-def count_tile(label: str, count: int, note: str) -> str:
-    """A number of rows, shown as large as the figures."""
-    return (
-        f'<div class="tile"><span class="label">{text(label)}</span><span class="value">{count:,}</span>'
-        f'<span class="within">{text(note)}</span></div>'
-    )
 
 
 def figure_tile(tile: Tile) -> str:
@@ -133,14 +119,7 @@ def accounted(rows: int, n: int, used: str, left_out: Mapping[str, int]) -> str:
     whole = max(rows, 1)
     return table(
         ("rows", "", ""),
-        (
-            [
-                text(name),
-                f"{count:,}",
-                f'<span class="share"><i style="width:{100 * min(1.0, count / whole):.2f}%"></i></span>',
-            ]
-            for name, count in entries
-        ),
+        ([text(name), f"{count:,}", share(count / whole)] for name, count in entries),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from referee.pages.page import Page, share, table, text
 from referee.validation.planning import Need, Plan
-from referee.validation.reports.page import Page, table, text
 from referee.validation.reports.parts import findings, named, origin, spent
 
 
@@ -42,8 +42,7 @@ def _need(need: Need) -> str:
 def _progress(need: Need) -> str:
     if need.need is None:
         return ""
-    share = 100 * min(1.0, need.have / max(need.need, 1))
-    return f'<span class="share"><i style="width:{share:.2f}%"></i></span>'
+    return share(need.have / max(need.need, 1))
 
 
 def _time(minutes: float) -> str:

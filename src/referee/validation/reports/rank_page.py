@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from referee.pages.page import Page, table, text, tile, tiles
 from referee.validation.ranking import Ranked
 from referee.validation.reports.interval_charts import Line, lines
-from referee.validation.reports.page import Page, table, text
 from referee.validation.reports.parts import (
     Tile,
     accounted,
     cells,
-    count_tile,
     figure_tile,
     findings,
     named,
     origin,
-    tiles,
 )
 
 _ABOUT_PLAYERS = (
@@ -40,7 +38,7 @@ def rank_page(found: Ranked, title: str | None = None, introduction: str = "") -
         boxes.append(figure_tile(Tile("orders disagree", found.inconsistent, 0, 1, "of pairs judged in both orders")))
     if found.first_position is not None:
         boxes.append(figure_tile(Tile("the first place wins", found.first_position, 0, 1, "½ without a habit")))
-    page.add(tiles([*boxes, count_tile("pairs with a verdict", found.n, f"of {found.rows:,}")]))
+    page.add(tiles([*boxes, tile("pairs with a verdict", f"{found.n:,}", f"of {found.rows:,}")]))
     page.section("The players", _players(page, found), note=_ABOUT_PLAYERS)
     page.section("Habits of the judge", _habits(page, found), note=_ABOUT_HABITS)
     page.section("Verdicts", _verdicts(found))

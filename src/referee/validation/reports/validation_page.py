@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from referee.pages.page import Page, capital, columns, fold, table, text, tile, tiles
 from referee.statistics import LabelAgreement
 from referee.validation.agreement import Disagreement, Validation
 from referee.validation.reports.charts import MOST_LEVELS, MOST_POINTS, calibration, confusion, distributions, scatter
 from referee.validation.reports.interval_charts import Line, lines
-from referee.validation.reports.page import Page, capital, columns, fold, table, text
 from referee.validation.reports.parts import (
     Tile,
     accounted,
     brief,
-    count_tile,
     figure,
     figure_table,
     figure_tile,
     findings,
     origin,
     spent,
-    tiles,
 )
 
 
@@ -57,7 +55,7 @@ def kicker(found: Validation) -> str:
 def main_figures(found: Validation) -> str:
     """The figures to look at first."""
     groups = "" if found.clusters.count == found.n else f"in {found.clusters.count:,} groups"
-    rows = count_tile("rows with both scores", found.n, groups or f"of {found.rows:,}")
+    rows = tile("rows with both scores", f"{found.n:,}", groups or f"of {found.rows:,}")
     shown: list[Tile] = []
     if found.agreement is None:
         shown += _label_tiles(found.labels)

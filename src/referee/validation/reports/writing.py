@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from referee.errors import OutputError
+from referee.pages.page import Page
 from referee.validation.agreement import Validation
 from referee.validation.comparison import Comparison
 from referee.validation.correction import Correction
@@ -13,7 +12,6 @@ from referee.validation.planning import Plan
 from referee.validation.ranking import Ranked
 from referee.validation.reports.comparison_page import comparison_page
 from referee.validation.reports.correction_page import correction_page
-from referee.validation.reports.page import Page
 from referee.validation.reports.plan_page import plan_page
 from referee.validation.reports.rank_page import rank_page
 from referee.validation.reports.validation_page import validation_page
@@ -36,11 +34,7 @@ def write_report(
         MissingExtraError: the extra `reports` is not installed.
         OutputError: the file cannot be written.
     """
-    content = report(answer, title=title, introduction=introduction).html()
-    try:
-        Path(path).write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"the report {os.fspath(path)} cannot be written: {error.strerror}") from error
+    report(answer, title=title, introduction=introduction).write(path)
 
 
 def report(answer: Answer, *, title: str | None = None, introduction: str = "") -> Page:

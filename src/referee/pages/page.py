@@ -7,20 +7,24 @@ and the page forbids itself any connection: what an answer or a judge wrote can 
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from referee.validation.reports.script import chart_script
+from referee.errors import OutputError
+from referee.pages.script import chart_script
 
 if TYPE_CHECKING:
     import altair as alt
 
-_STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
-_POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:"
-"""What the page may do: run its own script (Vega compiles its expressions, hence eval), and nothing from elsewhere."""
+_STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What a page may do: nothing, and nothing from elsewhere."""
+_POLICY_OF_CHARTS = _POLICY + "; script-src 'unsafe-inline' 'unsafe-eval'"
+"""One with charts may run its own script, too (Vega compiles its expressions, hence eval)."""
 _DRAW = """
 const soft = "rgba(128,136,150,.28)";
 const config = {background: null, view: {stroke: soft}, font: getComputedStyle(document.body).fontFamily,
@@ -89,20 +93,40 @@ class Page:
         )
 
     def html(self) -> str:
-        """The whole page.
+        """The whole page; only one with charts has scripts.
 
         Raises:
-            MissingExtraError: the extra `reports` is not installed.
+            MissingExtraError: there are charts, and the extra `reports` is not installed.
         """
+        policy = _POLICY_OF_CHARTS if self._charts else _POLICY
         return (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<title>{text(self.title)}</title><link rel="icon" href="data:,"><style>{_STYLE}</style></head>\n'
-            f"<body><main>{''.join(self._parts)}"
+            f"<body><main>{''.join(self._parts)}</main>\n{self._scripts()}</body></html>\n"
+        )
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a file; one that is there is replaced.
+
+        Raises:
+            MissingExtraError: as for `html`.
+            OutputError: the file cannot be written.
+        """
+        content = self.html()
+        try:
+            Path(path).write_text(content, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"the report {os.fspath(path)} cannot be written: {error.strerror}") from error
+
+    def _scripts(self) -> str:
+        if not self._charts:
+            return ""
+        return (
             "<noscript><p>The charts on this page are drawn by a script inside of it, and scripts are off.</p>"
-            f"</noscript></main>\n<script>{chart_script()}</script>\n"
-            f"<script>const charts = {_inline(self._charts)};{_DRAW}</script></body></html>\n"
+            f"</noscript>\n<script>{chart_script()}</script>\n"
+            f"<script>const charts = {_inline(self._charts)};{_DRAW}</script>"
         )
 
 
@@ -130,6 +154,24 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, plain: bool = F
         return ""
     shape = ' class="plain"' if plain else ""
     return f'<div class="scroll"><table{shape}>{top}<tbody>{lines}</tbody></table></div>'
+
+
+def tiles(boxes: Iterable[str]) -> str:
+    """Figures shown large, in a row where there is room; `tile` makes them."""
+    inside = "".join(boxes)
+    return f'<div class="tiles">{inside}</div>' if inside else ""
+
+
+def tile(label: str, value: str, note: str = "") -> str:
+    """A figure shown large, with a few words under it."""
+    large = f'<span class="label">{text(label)}</span><span class="value">{text(value)}</span>'
+    small = f'<span class="within">{text(note)}</span>' if note else ""
+    return f'<div class="tile">{large}{small}</div>'
+
+
+def share(part: float) -> str:
+    """A bar as long as a share from 0 to 1 is large."""
+    return f'<span class="share"><i style="width:{100 * min(1.0, max(0.0, part)):.2f}%"></i></span>'
 
 
 def fold(summary: str, inside: str) -> str:
