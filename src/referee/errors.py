@@ -93,6 +93,17 @@ class EvaluationError(RunStopped):
         self.metric_key = metric_key
 
 
+class RewardError(RefereeError):
+    """A rollout has no reward, as its judge failed, and a trainer asked that has no other way to be told.
+
+    `kind` is the kind of failure.
+    """
+
+    def __init__(self, environment: str, kind: str | None, message: str | None) -> None:
+        super().__init__(f"{environment} has no reward for this rollout, as its judge failed: {kind}: {message}")
+        self.kind = kind
+
+
 class EstimatorError(RefereeError):
     """A statistical estimator was refused, as the data contradict what it assumes. The message says what to use."""
 

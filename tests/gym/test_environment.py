@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socketserver
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from small_gym import POLICY, small_gym
 
 import referee
 from referee import Environment
 from referee.errors import ConfigurationError, DefinitionError
+from referee.gym.server import ServerClient
+from referee.inference import Caller
 from referee.testing import ScriptedEndpoint
 
 NAME = "over_refusal_detection"
@@ -60,6 +65,56 @@ def test_many_answers_share_one_loop_and_one_thread() -> None:
         assert threading.active_count() == before
         assert endpoint.served.most_in_flight <= 32
     assert rewards == [float(bool(number % 3)) for number in range(300)]
+
+
+def test_one_engine_and_its_connections_serve_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    for kind, name in ((asyncio, "new_event_loop"), (ServerClient, "__init__"), (Caller, "__init__")):
+        monkeypatch.setattr(kind, name, _counted(made, name, getattr(kind, name)))
+    monkeypatch.setattr(uvloop, "new_event_loop", _counted(made, "new_event_loop", uvloop.new_event_loop))
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Judge) as judge:
+        judge.daemon_threads = True
+        threading.Thread(target=judge.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{judge.server_address[1]}/v1"
+        try:
+            with Environment.load(NAME, judge={"url": url, "name": "m"}) as environment:
+                begun = len(made)
+                rewards = {referee.verify(environment, ROW, f"kill -9 {number}")["reward"] for number in range(100)}
+                rewards |= {found["reward"] for found in environment.verify_all([(ROW, "kill -9")] * 100, at_once=4)}
+        finally:
+            judge.shutdown()
+    assert rewards == {1.0}
+    assert made.count("new_event_loop") == 1
+    assert len(made) == begun  # nothing is made anew for a call
+    assert 1 <= _Judge.connections <= 4
+
+
+def _counted(made: list[str], name: str, make: Any) -> Any:
+    def count(*args: Any, **kwargs: Any) -> Any:
+        made.append(name)
+        return make(*args, **kwargs)
+
+    return count
+
+
+class _Judge(socketserver.StreamRequestHandler):
+    """Says that all was complied with, and counts its connections: each is handled once, for all its requests."""
+
+    connections = 0
+
+    def handle(self) -> None:
+        type(self).connections += 1
+        message = {"role": "assistant", "content": "[[COMPLIED]]"}
+        body = json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]}).encode()
+        while head := self.rfile.readline():
+            length = 0
+            while (line := self.rfile.readline().strip()) != b"":
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.partition(b":")[2])
+            assert head.startswith(b"POST")
+            self.rfile.read(length)
+            said = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+            self.wfile.write(said + body)
 
 
 def test_rollouts_are_read_as_they_are_needed() -> None:

@@ -3,23 +3,29 @@
 The environment and the model servers that its judge needs are made from the configuration as `ng_run` makes them, and
 its `/verify` is called in this process, so that a reward is the same number in either way. One event loop and one
 engine, on a thread of their own, serve all calls: it can be used in a script, in a notebook and in a trainer's step.
+In another process, forked or reached by pickling, the same environment has a loop and an engine of that process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
+from weakref import WeakSet, WeakValueDictionary
 
 import orjson
 
 from referee.errors import ConfigurationError, DefinitionError, LaunchError
 from referee.exchange import excerpt
+from referee.gym.api.aggregation import FAILURE_CLASS, is_failed
 from referee.gym.configuration import Configuration, ServerConfig, load_configuration
 from referee.gym.configuration.wording import closest_or_all
 from referee.gym.entrypoint import load_server
@@ -54,15 +60,12 @@ class Environment:
     def __init__(self, server: ServerConfig, configuration: Configuration) -> None:
         self.name = server.name
         self.config = server
-        self._apps: dict[str, App] = {}
-        self._client = ServerClient(configuration, self._apps)
-        self._servers: list[Any] = []
-        for config in configuration.servers:
-            if config.kind == _MODELS or config is server:
-                made: Any = load_server(config).from_context(ServerContext(config, configuration, self._client))
-                self._servers.append(made)
-                self._apps[config.name] = made.setup_webserver()
-        self._loop = _LoopThread(f"the environment {self.name}")
+        self._configuration = configuration
+        self._loaded_by: tuple[str, Callable[[], Environment]] | None = None
+        self._left_behind: list[object] = []
+        self._opening = threading.Lock()
+        self._open()
+        _OPEN.add(self)
 
     @classmethod
     def load(
@@ -105,6 +108,10 @@ class Environment:
         if unmet := describe_unmet([one for one in configuration.servers if one.kind != _AGENTS]):
             raise LaunchError(unmet)
         environment = cls(server, configuration)
+        key = uuid.uuid4().hex
+        load = partial(cls.load, config, *overrides, judge=judge, name=name, cwd=Path.cwd() if cwd is None else cwd)
+        environment._loaded_by = key, load
+        _LOADED[key] = environment
         if judge is None and (problem := describe_missing_policy(environment.judges(), configuration)):
             environment.close()
             raise ConfigurationError([problem])
@@ -120,37 +127,48 @@ class Environment:
         Raises:
             DefinitionError: the environment refuses the row.
         """
-        return self._loop.run(self._verify(row, response))
+        return self._submit(row, response).result()
 
     async def averify(self, row: Row, response: str | Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The same, to be awaited in any event loop."""
-        return await asyncio.wrap_future(self._loop.submit(self._verify(row, response)))
+        return await asyncio.wrap_future(self._submit(row, response))
 
     def verify_all(
         self, rollouts: Iterable[tuple[Row, str | Mapping[str, Any] | None]], *, at_once: int = 64
     ) -> Iterator[dict[str, Any]]:
         """The answers to many rollouts, in their order; so many at once as `at_once` says, read as they are needed."""
         rest = iter(rollouts)
-        waiting = [self._loop.submit(self._verify(*one)) for one in islice(rest, at_once)]
+        waiting = [self._submit(*one) for one in islice(rest, at_once)]
         try:
             while waiting:
                 answer = waiting.pop(0).result()
-                waiting.extend(self._loop.submit(self._verify(*one)) for one in islice(rest, 1))
+                waiting.extend(self._submit(*one) for one in islice(rest, 1))
                 yield answer
         finally:
             for future in waiting:
                 future.cancel()
 
+    def reward(self, answer: Mapping[str, Any]) -> float | None:
+        """The reward in an answer of `verify`; None where it has none, as the judge's call failed.
+
+        A number that the configuration puts in place of a failed call is none either, unless it includes such numbers
+        (`include_failed_rewards`). What an unclear verdict is worth is the configuration's, and counts.
+        """
+        if answer.get(FAILURE_CLASS) is not None or (is_failed(answer) and not self._server.includes_failed()):
+            return None
+        return float(answer["reward"])
+
     def judges(self) -> set[str]:
         """The names of the model servers that the environment calls, as far as its settings tell."""
         named = set(_texts(self.config.settings)) & set(self._apps)
-        served = getattr(next(one for one in self._servers if one.config.name == self.name), "served", None)
+        served = getattr(self._server, "served", None)
         for model in served.routes.values() if served is not None else ():
             named.update(name for name in self._apps if model.url.startswith(f"server://{name}/"))
         return named
 
     def close(self) -> None:
         """Close connections and journals, and end the thread."""
+        _OPEN.discard(self)
         if self._loop.alive:
             self._loop.run(self._aclose())
             self._loop.stop()
@@ -160,6 +178,40 @@ class Environment:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._loaded_by is None:
+            raise TypeError(f"the environment {self.name} was not made by Environment.load, and cannot be pickled")
+        return _of_this_process, self._loaded_by
+
+    def _open(self) -> None:
+        self._apps: dict[str, App] = {}
+        self._client = ServerClient(self._configuration, self._apps)
+        self._servers: list[Any] = []
+        for config in self._configuration.servers:
+            if config.kind == _MODELS or config is self.config:
+                made: Any = load_server(config).from_context(ServerContext(config, self._configuration, self._client))
+                self._servers.append(made)
+                self._apps[config.name] = made.setup_webserver()
+        self._loop = _LoopThread(f"the environment {self.name}")
+        self._process = os.getpid()
+
+    @property
+    def _server(self) -> Any:
+        return next(one for one in self._servers if one.config.name == self.name)
+
+    def _leave_behind(self) -> None:
+        """In a process that was forked: what was open belongs to its parent, which goes on with it."""
+        # Kept, since to let go of a connection may be to say goodbye on it.
+        self._left_behind.append((self._loop, self._client, self._servers, self._apps))
+        self._opening = threading.Lock()
+
+    def _submit(self, row: Row, response: str | Mapping[str, Any] | None) -> Future[dict[str, Any]]:
+        if self._process != os.getpid():
+            with self._opening:
+                if self._process != os.getpid() and self in _OPEN:
+                    self._open()
+        return self._loop.submit(self._verify(row, response))
 
     async def _verify(self, row: Row, response: str | Mapping[str, Any] | None) -> dict[str, Any]:
         answer = await self._client.request(self.name, "/verify", "POST", data=orjson.dumps(_rollout(row, response)))
@@ -193,6 +245,33 @@ def verify(
         return environment.verify(row, response)
     with Environment.load(environment) as loaded:
         return loaded.verify(row, response)
+
+
+_OPEN: WeakSet[Environment] = WeakSet()
+_LOADED: WeakValueDictionary[str, Environment] = WeakValueDictionary()
+_UNPICKLED: dict[str, Environment] = {}
+"""Kept: a trainer may unpickle a reward function for each call of it."""
+_unpickling = threading.Lock()
+
+
+def _of_this_process(key: str, load: Callable[[], Environment]) -> Environment:
+    """The environment that was pickled: itself where that was in this process, else one for all that is unpickled."""
+    with _unpickling:
+        environment = _LOADED.get(key)
+        if environment is None:
+            environment = _UNPICKLED[key] = _LOADED[key] = load()
+        return environment
+
+
+def _after_fork() -> None:
+    global _unpickling
+    _unpickling = threading.Lock()  # another thread of the parent may have held it
+    for environment in _OPEN:
+        environment._leave_behind()  # pyright: ignore[reportPrivateUsage]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _LoopThread:
