@@ -10,7 +10,7 @@ import html
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
@@ -20,6 +20,7 @@ from referee.pages.script import chart_script
 if TYPE_CHECKING:
     import altair as alt
 
+Shape = Literal["plain", "words", "numbers"]
 _STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What a page may do: nothing, and nothing from elsewhere."""
@@ -136,13 +137,14 @@ def _inline(value: object) -> str:
     return found.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, plain: bool = False) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], shape: Shape | None = None) -> str:
     """A table of ready HTML cells, the first of each row its heading; wide ones scroll by themselves.
 
     Args:
         head: the columns' titles, as text.
         rows: their cells, as HTML.
-        plain: without lines of its own for small ones.
+        shape: `plain` has no lines, for small ones; `words` breaks its lines; `numbers` is right-aligned but for the
+            first column.
     """
     titles = "".join(f"<th>{text(title)}</th>" for title in head)
     top = f"<thead><tr>{titles}</tr></thead>" if any(head) else ""
@@ -152,8 +154,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, plain: bool = F
     )
     if not lines:
         return ""
-    shape = ' class="plain"' if plain else ""
-    return f'<div class="scroll"><table{shape}>{top}<tbody>{lines}</tbody></table></div>'
+    named = f' class="{shape}"' if shape else ""
+    return f'<div class="scroll"><table{named}>{top}<tbody>{lines}</tbody></table></div>'
 
 
 def tiles(boxes: Iterable[str]) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import statistics
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -115,16 +116,39 @@ def describe(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
     Booleans count as 0 and 1; the standard deviation divides by n − 1 and is 0 for a single value.
     """
-    columns: dict[str, list[float]] = defaultdict(list)
+    columns = Columns()
     for row in rows:
-        usage = (row.get("response") or {}).get("usage") or {}
-        for source in (row, usage):
-            for key, value in source.items():
-                if isinstance(value, int | float) and value == value and not key.startswith("_ng_"):
-                    columns[key].append(value)
-    return {
-        f"{name}/{key}": float(figure(values)) for name, figure in _FIGURES.items() for key, values in columns.items()
-    }
+        columns.add(row)
+    return columns.figures()
+
+
+class Columns:
+    """The numeric fields of rows, taken in one row at a time: eight bytes a number, for exact medians."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, array[float]] = defaultdict(lambda: array("d"))
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take in a row."""
+        for key, value in numbers_of(row):
+            self._columns[key].append(value)
+
+    def figures(self) -> dict[str, float]:
+        """The figures of each field, as `describe` names them."""
+        return {
+            f"{name}/{key}": float(figure(values))
+            for name, figure in _FIGURES.items()
+            for key, values in self._columns.items()
+        }
+
+
+def numbers_of(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The numeric fields of a verify response, and the tokens that were used; what it is filed under is no figure."""
+    usage = (row.get("response") or {}).get("usage") or {}
+    for source in (row, usage):
+        for key, value in source.items():
+            if isinstance(value, int | float) and value == value and not key.startswith("_ng_"):
+                yield key, value
 
 
 def pass_at_k(rewards: Sequence[Any]) -> dict[str, float]:
@@ -151,19 +175,19 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {"num_rollouts": len(rows), "num_judge_failed": failed, "num_judge_unclear": unclear}
 
 
-def _mean(values: list[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     # An exact sum, so that the same rollouts have the same mean in whatever order they came.
     return math.fsum(values) / len(values)
 
 
-def _std(values: list[float]) -> float:
+def _std(values: Sequence[float]) -> float:
     if len(values) < 2:
         return 0.0
     mean = _mean(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-_FIGURES: dict[str, Callable[[list[float]], float]] = {
+_FIGURES: dict[str, Callable[[Sequence[float]], float]] = {
     "mean": _mean,
     "max": max,
     "min": min,

@@ -82,6 +82,19 @@ def compute_subset_metrics(
     }
 
 
+def chance_of_pass(n: int, passed: int, k: int) -> float:
+    """The chance that one of k rollouts passes, drawn from n of which some passed: the unbiased estimate of pass@k.
+
+    Chen and others, 2021, arXiv 2107.03374: 1 − C(n − passed, k) / C(n, k).
+
+    Args:
+        n: rollouts; at least k.
+        passed: how many of them passed.
+        k: how many are drawn.
+    """
+    return 1.0 - math.comb(n - passed, k) / math.comb(n, k)
+
+
 def highest_k_metrics(
     agent_metrics: Mapping[str, Any],
     pattern: str,
@@ -115,8 +128,7 @@ def _scores(
 def _pass_at(values: Sequence[float], k: int) -> float:
     if any(value not in (0, 1) for value in values):
         return max(values[:k])
-    wrong = sum(not value for value in values)
-    return 1.0 - math.comb(wrong, k) / math.comb(len(values), k)
+    return chance_of_pass(len(values), sum(map(bool, values)), k)
 
 
 def _majority(task: Sequence[Mapping[str, Any]], scored: Sequence[Scores], name: str, answer_key: str) -> float:

@@ -55,6 +55,11 @@ def ng_aggregate_rollouts() -> int:
     return _start("aggregate_rollouts")
 
 
+def ng_reward_profile() -> int:
+    """Show the rewards of rollouts task by task: mean, spread, pass@k."""
+    return _start("reward_profile")
+
+
 def ng_reverify() -> int:
     """Verify finished rollouts again, without asking the policy."""
     return _start("reverify")

@@ -81,7 +81,7 @@ class CollectionSettings:
 
 def beside(output: Path, suffix: str, ending: str) -> Path:
     """The file that belongs to an output of rollouts: its stem with a suffix, in the same folder."""
-    return output.with_name(output.stem + suffix + ending)
+    return output.parent / (output.stem + suffix + ending)
 
 
 def read_settings(
@@ -154,6 +154,10 @@ class KeyReader:
     def number(self, key: str, least: int = 1) -> int | None:
         """A whole number."""
         return self._read(key, lambda value: _is_number(value, least), f"a whole number from {least}")
+
+    def decimal(self, key: str) -> float | None:
+        """A number."""
+        return self._read(key, lambda value: isinstance(value, int | float) and not isinstance(value, bool), "a number")
 
     def file(self, key: str, roots: Collection[Path], *, required: str) -> Path:
         """A file, looked up in the roots."""

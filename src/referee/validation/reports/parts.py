@@ -137,7 +137,7 @@ def spent(cost: Cost | None) -> str:
             ["tokens written", f"{cost.output_tokens:,}", _a_row(cost.output_tokens, cost.rows)],
             ["price", price, each],
         ],
-        plain=True,
+        shape="plain",
     )
 
 

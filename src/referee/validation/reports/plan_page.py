@@ -51,4 +51,4 @@ def _time(minutes: float) -> str:
 
 def _why(found: Plan) -> str:
     rows = [[text(need.question), text(need.why)] for need in found.needs if need.why]
-    return table(("", ""), rows).replace("<table>", '<table class="words">')
+    return table(("", ""), rows, "words")
