@@ -28,6 +28,7 @@ BARS = {
     "continuous": (f"the same, continuous scores: {MANY:,} distinct rows", 30.0),
     "summary": (f"agreement of {LARGE:,} rows, scores 0 … 4", 10.0),
     "clusters": (f"the same in {LARGE // 2:,} clusters", 10.0),
+    "file": (f"`validate` on a run's file of {LARGE:,} rows, half a gigabyte", 10.0),
     "report": ("a report of 1,600 rows, with seven charts, as a file", 3.0),
 }
 MOST_MEMORY = 500
@@ -95,6 +96,31 @@ def agreement_of(rows: int, draws: int, *, continuous: bool = False, cluster: in
     return lambda: agreement(judge, people, clusters=clusters, draws=draws)
 
 
+def file_of(rows: int) -> Callable[[], object]:
+    """Reading and summarising results as `referee evaluate` writes them, two answers to a prompt."""
+    import random
+
+    import orjson
+
+    from referee.validation import validate
+
+    draw = random.Random(0)
+    words = ["the", "judge", "read", "an", "answer", "and", "said", "what", "it", "was", "worth"]
+    texts = [" ".join(draw.choices(words, k=60)) for _ in range(1_000)]
+    folder = tempfile.TemporaryDirectory(prefix="referee-bench-")
+    path = Path(folder.name) / "rows.jsonl"
+    with path.open("wb") as file:
+        for number in range(rows):
+            people = draw.randint(0, 4)
+            item = {"prompt": f"question {number // 2}: {texts[number // 2 % 1_000][:100]}",
+                    "response": texts[number % 997], "rated": people}  # fmt: skip
+            found = [{"name": "quality", "value": min(4, max(0, people + draw.choice((-1, 0, 0, 1))))}]
+            file.write(orjson.dumps({"row_index": number, "item": item, "sample": {}, "metrics": {"quality": found},
+                                     "metric_errors": None, "unscored": None}) + b"\n")  # fmt: skip
+    validate([0, 1, 2, 3, 4], human=[0, 1, 2, 3, 4])  # loads what is loaded at first use
+    return lambda: (validate(path, human="rated", scale="0-4"), folder.cleanup())
+
+
 def report_of() -> Callable[[], object]:
     """Writing the page of a judge that has everything, the script of its charts being in the cache."""
     import random
@@ -126,6 +152,7 @@ WORK: dict[str, Callable[[], Callable[[], object]]] = {
     "continuous": lambda: agreement_of(MANY, DRAWS, continuous=True),
     "summary": lambda: agreement_of(LARGE, 2_000),
     "clusters": lambda: agreement_of(LARGE, 2_000, cluster=2),
+    "file": lambda: file_of(LARGE),
     "report": report_of,
 }
 

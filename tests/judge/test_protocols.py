@@ -116,6 +116,11 @@ def test_a_panel_asks_each_model_with_its_own_parameters() -> None:
     assert set(made.models) == {"0", "1"}
 
 
+def orders(first: float, second: float) -> dict[str, float]:
+    """What is reported of the two calls of a swap."""
+    return {"consistent": float(first == second), "first": first, "second": second}
+
+
 def swap(**fields: Any) -> Judge:
     return judge(**PAIR, protocol={"type": "swap", "fields": ["a", "b"], **fields})
 
@@ -123,9 +128,9 @@ def swap(**fields: Any) -> Judge:
 @pytest.mark.parametrize(
     ("one", "two", "expected"),
     [
-        ("[[A]]", "[[B]]", Scored(1.0, "[[A]]", {"consistent": 1.0})),
-        ("[[B]]", "[[A]]", Scored(0.0, "[[B]]", {"consistent": 1.0})),
-        ("[[A]]", "[[A]]", Scored(0.5, None, {"consistent": 0.0})),
+        ("[[A]]", "[[B]]", Scored(1.0, "[[A]]", orders(1, 1))),
+        ("[[B]]", "[[A]]", Scored(0.0, "[[B]]", orders(0, 0))),
+        ("[[A]]", "[[A]]", Scored(0.5, None, orders(1, 0))),
         (DOWN, "[[A]]", FAILED),
         ("[[A]]", DOWN, FAILED),
         ("neither", DOWN, FAILED),
@@ -148,8 +153,8 @@ def test_swap_asks_again_only_after_the_labels_named() -> None:
     verdict, batches = run(made, ITEM, ["[[B]]"])
     assert (verdict.scores["quality"], len(batches)) == (Scored(0.0, "[[B]]"), 1)
     verdict, batches = run(made, ITEM, ["[[A]]", "[[A]]"])
-    assert (verdict.scores["quality"], len(batches)) == (Scored(1.0, "[[A]]", {"consistent": 1.0}), 2)
-    assert outcome(made, ["[[A]]", "[[B]]"]) == Scored(0.0, None, {"consistent": 0.0})
+    assert (verdict.scores["quality"], len(batches)) == (Scored(1.0, "[[A]]", orders(1, 1)), 2)
+    assert outcome(made, ["[[A]]", "[[B]]"]) == Scored(0.0, None, orders(1, 0))
     assert outcome(made, ["[[A]]", DOWN]) == FAILED
     assert outcome(made, [DOWN]) == FAILED
     assert isinstance(outcome(made, ["neither"]), Unclear)
@@ -162,14 +167,14 @@ def test_a_disagreement_is_the_label_tie_where_there_is_one() -> None:
         prompt_template="{{ item.a }} or {{ item.b }}",
         protocol={"type": "swap", "fields": ["a", "b"], "mirror": {"A": "B", "B": "A"}},
     )
-    assert outcome(made, ['{"quality": "A"}'] * 2) == Scored(0.75, "tie", {"consistent": 0.0})
-    assert outcome(made, ['{"quality": "tie"}'] * 2) == Scored(0.75, "tie", {"consistent": 1.0})
+    assert outcome(made, ['{"quality": "A"}'] * 2) == Scored(0.75, "tie", orders(2, 0))
+    assert outcome(made, ['{"quality": "tie"}'] * 2) == Scored(0.75, "tie", orders(0.75, 0.75))
 
 
 def test_swap_on_a_range_takes_the_middle() -> None:
     made = judge(protocol={"type": "swap", "fields": ["a", "b"]})
-    assert outcome(made, [score(1), score(2)]) == Scored(1.5, None, {"consistent": 0.0})
-    assert outcome(made, [score(2), score(2)]) == Scored(2.0, None, {"consistent": 1.0})
+    assert outcome(made, [score(1), score(2)]) == Scored(1.5, None, orders(1, 2))
+    assert outcome(made, [score(2), score(2)]) == Scored(2.0, None, orders(2, 2))
 
 
 def test_the_targets_answer_is_exchanged_with_the_field_it_came_from() -> None:

@@ -87,6 +87,8 @@ def test_a_run_that_swaps(tmp_path: Path) -> None:
     assert found.rate.value == pytest.approx(0.75)
     assert found.inconsistent is not None
     assert found.inconsistent.value == pytest.approx(0.5)
+    assert found.first_position is not None
+    assert found.first_position.value == pytest.approx(0.75)  # of the twenty the first ten went to the place
     assert found.length is not None
     assert any("turned 50% of the verdicts" in advice.text for advice in found.advice)
     json.dumps(found.to_dict(), allow_nan=False)
@@ -114,13 +116,18 @@ def test_length_is_taken_out() -> None:
         ({"judge": "verdict", "players": "one,tow"}, "has no field 'tow'; did you mean 'two'?"),
         ({"judge": "verdict", "answers": "x,y"}, "has no field 'x'"),
         ({"judge": "one"}, "say by which of them the first answer wins"),
+        ({"judge": "unsure"}, "the verdict 'unsure' is no win of either answer that is known, and no tie"),
+        ({"judge": "unsure", "first_wins": "A"}, "only one of 'b' and 'unsure' can be a win of the second"),
         ({"judge": "verdict", "first_wins": "C"}, "first_wins is 'C', and the verdicts are a, b"),
         ({"judge": "a,b,c"}, "name one column, or two"),
     ],
 )
 def test_what_cannot_be_ranked(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(DataError, match=said):
-        rank(matches(20, 3), **arguments)
+        rank(
+            [row | {"unsure": "unsure" if row["one"] == "weak" else row["verdict"]} for row in matches(20, 3)],
+            **arguments,
+        )
 
 
 @pytest.mark.shared

@@ -106,7 +106,8 @@ def run_demo(output: Path, watcher: Watcher, *, limit: int | None = None) -> Dem
 
 def _compared(items: Items, sections: Sequence[Section]) -> Comparison:
     """The readings of the embedded model, held against each other."""
-    scores = [dict(zip(one.found.columns.rows, one.found.columns.judge, strict=True)) for one in sections]
+    columns = [one.found.columns for one in sections]
+    scores = [dict(zip(one.rows.tolist(), one.judge.tolist(), strict=True)) for one in columns]
     names = [section.found.judge for section in sections]
     rows = [
         {HUMAN: item[HUMAN], CLUSTER: item[CLUSTER]}

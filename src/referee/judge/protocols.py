@@ -130,6 +130,9 @@ class Swap(_Protocol):
             named means itself. On a range, the second value is read as it stands.
         otherwise: the outcome where the two disagree: `tie` (the label `tie` where there is one, else the middle of
             the two values) or a value.
+
+    Whether both orders agree is reported as `<score>.consistent`, their values as `<score>.first` and
+    `<score>.second`.
     """
 
     type: Literal["swap"] = "swap"
@@ -187,13 +190,16 @@ class Swap(_Protocol):
         if two.label is not None:
             label = self.mirror.get(two.label, two.label)
             two = Scored(score.values()[label], label)
+        # What each order said, the second in the first one's terms: by them `referee rank` sees a favourite place.
+        orders = {"first": one.value, "second": two.value}
         if one.label == two.label and one.value == two.value:
-            return Scored(one.value, one.label, {"consistent": 1.0})
+            return Scored(one.value, one.label, {"consistent": 1.0, **orders})
+        apart = {"consistent": 0.0, **orders}
         if self.otherwise != "tie":
-            return Scored(self.otherwise, None, {"consistent": 0.0})
+            return Scored(self.otherwise, None, apart)
         if "tie" in score.labels:
-            return Scored(score.values()["tie"], "tie", {"consistent": 0.0})
-        return Scored((one.value + two.value) / 2, None, {"consistent": 0.0})
+            return Scored(score.values()["tie"], "tie", apart)
+        return Scored((one.value + two.value) / 2, None, apart)
 
 
 class Rubric(_Protocol):

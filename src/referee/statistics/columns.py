@@ -51,6 +51,8 @@ def cluster_codes(clusters: Sequence[Any] | NDArray[Any] | None, rows: int) -> I
         return np.arange(rows, dtype=np.int64)
     if len(clusters) != rows:
         raise DataError(f"clusters has {len(clusters)} entries for {rows} rows; give one for each row")
+    if isinstance(clusters, np.ndarray) and clusters.dtype.kind == "i":
+        return _numbered(clusters)
     codes: dict[Any, int] = {}
     out = np.empty(rows, dtype=np.int64)
     for row, key in enumerate(clusters.tolist() if isinstance(clusters, np.ndarray) else clusters):
@@ -58,6 +60,26 @@ def cluster_codes(clusters: Sequence[Any] | NDArray[Any] | None, rows: int) -> I
             raise DataError(f"row {row} has no cluster ({key!r}); name one for every row, or give no clusters")
         out[row] = codes.setdefault(key, len(codes))
     return out
+
+
+def _numbered(marks: NDArray[Any]) -> Ints:
+    """Whole numbers by the order in which they first appear."""
+    if np.all(marks[1:] >= marks[:-1]):
+        return dense(marks)
+    _, first, place = np.unique(marks, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[place.reshape(-1)]
+
+
+def dense(codes: NDArray[Any]) -> Ints:
+    """The same groups numbered 0 … C−1 in ascending order: what is left of them where some rows are not."""
+    steps = np.diff(codes)
+    if np.all(steps >= 0):  # rows of one group mostly lie together, and then nothing need be sorted
+        found = np.zeros(len(codes), dtype=np.int64)
+        np.cumsum(steps > 0, out=found[1:])
+        return found
+    return np.unique(codes, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -94,7 +116,4 @@ def paired_rows(
         f"no {names[1]} score": int((no_b & ~no_a).sum()),
         "neither score": int((no_a & no_b).sum()),
     }
-    _, dense = np.unique(codes[kept], return_inverse=True)
-    return PairedRows(
-        a[kept], b[kept], dense.astype(np.int64), {why: count for why, count in left_out.items() if count}
-    )
+    return PairedRows(a[kept], b[kept], dense(codes[kept]), {why: count for why, count in left_out.items() if count})

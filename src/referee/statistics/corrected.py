@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from referee.errors import DataError, EstimatorError
-from referee.statistics.columns import Column, Floats, Ints, cluster_codes, paired_rows, score_column
+from referee.statistics.columns import Column, Floats, Ints, cluster_codes, dense, paired_rows, score_column
 from referee.statistics.estimate import Estimate
 from referee.statistics.means import mean_error, mean_estimate
 from referee.statistics.rates import effective_rows, rate_estimate
@@ -186,7 +186,7 @@ def _read(
             f"{len(labelled.first)} labelled rows have both scores and {kept.sum()} unlabelled rows have the judge's; "
             "a correction needs at least two of each"
         )
-    codes = np.unique(cluster_codes(unlabelled_clusters, len(others))[kept], return_inverse=True)[1].reshape(-1)
+    codes = dense(cluster_codes(unlabelled_clusters, len(others))[kept])
     shift = shift_test(
         labelled.second, others[kept], clusters=labelled.clusters, unlabelled_clusters=codes, seed=seed
     )  # fmt: skip
@@ -302,7 +302,7 @@ def _rate_of(
     outcomes: Floats, clusters: Ints, where: NDArray[np.bool_], confidence: float
 ) -> tuple[Estimate, float, float]:
     """The rate among the rows `where`, its value, and how many rows standing alone it is worth."""
-    codes = np.unique(clusters[where], return_inverse=True)[1].reshape(-1)
+    codes = dense(clusters[where])
     chosen = outcomes[where]
     return rate_estimate(chosen, codes, confidence), float(chosen.mean()), effective_rows(chosen, codes)
 

@@ -4,7 +4,7 @@ Two methods, each in the domain in which simulation showed it to cover (`benchma
 table):
 
 - From 300 clusters on, the BCa bootstrap (Efron 1987), unless a few of them make most of the error, or there are so
-  many (150,000 at 2,000 resamples) that it costs much and says the same.
+  many (20,000, on a scale with many values or with several rows in a cluster) that it costs much and says the same.
 - Else, Student's t around the jackknife error, on a scale on which the figure's error hardly depends on its size
   (Fisher's z for correlations and kappas, log-odds for shares, the square root or logarithm for errors), with
   Satterthwaite's degrees of freedom for the variance of the leave-one-out values. On 20 to 60 rows it covers about 95 %
@@ -30,9 +30,9 @@ BOOTSTRAP_FROM = 300
 BOOTSTRAP_FREEDOM = 100
 """… where the jackknife error has at least so many degrees of freedom. Resamples cannot show a tail that the rows lack:
 on 300 long-tailed rows BCa covered 87 %, the jackknife 97 %."""
-MOST_DRAWN = 300_000_000
-"""Clusters drawn in all resamples together above which the jackknife is used again: at hundreds of thousands of
-clusters both give the same interval, and the resamples would take minutes."""
+BOOTSTRAP_TO, MOST_DRAWN = 20_000, 300_000_000
+"""Clusters, and clusters drawn in all resamples together, above which the jackknife is used again where a resample is
+not one draw of a table: both give the same interval there, and resamples would take most of the time."""
 Figures = Callable[[Floats], dict[str, Floats]]
 """Weights of the distinct rows (m, D) to the value of each figure for each weighting, (D,)."""
 
@@ -96,8 +96,9 @@ def estimates(
     left_out = jackknife(rows, figures, rng)
     out: dict[str, Estimate] = {}
     bootstrapped: list[str] = []
-    affordable = is_table(rows) or rows.cluster_count * number <= MOST_DRAWN
-    resampled = affordable and rows.cluster_count >= BOOTSTRAP_FROM
+    clusters = rows.cluster_count
+    affordable = is_table(rows) or (clusters <= BOOTSTRAP_TO and clusters * number <= MOST_DRAWN)
+    resampled = affordable and clusters >= BOOTSTRAP_FROM
     for name, scale in scales.items():
         error = _error(values[name], left_out.values[name], left_out.multiplicity, scale)
         if resampled and isinstance(error, Spread) and error.freedom >= BOOTSTRAP_FREEDOM:

@@ -7,8 +7,10 @@ hides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from referee.errors import DataError
 from referee.statistics.against_people import agreement
-from referee.statistics.columns import Floats, Ints, cluster_codes
+from referee.statistics.columns import Floats, Ints, cluster_codes, dense
 from referee.statistics.estimate import Estimate
 from referee.statistics.intervals import CORRELATION, PROBABILITY, estimates
 from referee.statistics.rates import rate_estimate
@@ -106,7 +108,7 @@ def label_agreement(
     )  # fmt: skip
     kept = ~(np.isnan(columns[0]) | np.isnan(columns[1]))
     said, truth = (column[kept].astype(np.int64) for column in columns)
-    codes = np.unique(cluster_codes(clusters, len(kept))[kept], return_inverse=True)[1].reshape(-1)
+    codes = dense(cluster_codes(clusters, len(kept))[kept])
     confusion = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(confusion, (truth, said), 1)
     composed = _composed(said, truth, codes, len(names), confidence, draws, seed)
@@ -125,13 +127,12 @@ def label_agreement(
 
 
 def _codes(column: Sequence[Hashable | None], number: dict[Any, int], which: str) -> Floats:
-    codes = np.full(len(column), np.nan)
-    for row, label in enumerate(column):
-        if label is None:
-            continue
-        if label not in number:
-            raise DataError(f"{which} is {label!r} at row {row}, which is none of the labels {list(number)}")
-        codes[row] = number[label]
+    known: dict[Any, float] = {None: math.nan, **number}
+    codes = np.fromiter(map(known.get, column, repeat(math.inf)), dtype=np.float64, count=len(column))
+    foreign = np.flatnonzero(np.isinf(codes))
+    if foreign.size:
+        row = int(foreign[0])
+        raise DataError(f"{which} is {column[row]!r} at row {row}, which is none of the labels {list(number)}")
     return codes
 
 
@@ -143,7 +144,7 @@ def _one_label(
     def share(outcome: NDArray[np.bool_], where: NDArray[np.bool_], none: str) -> Estimate:
         if not where.any():
             return Estimate.undefined(none, confidence)
-        within = np.unique(codes[where], return_inverse=True)[1].reshape(-1)
+        within = dense(codes[where])
         return rate_estimate(outcome[where].astype(np.float64), within, confidence)
 
     return OneLabel(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from referee.statistics.columns import Column, Floats, cluster_codes, score_column
+from referee.statistics.columns import Column, Floats, cluster_codes, dense, score_column
 from referee.statistics.estimate import Estimate
 from referee.statistics.intervals import DIFFERENCE, PROBABILITY
 from referee.statistics.logistic import (
@@ -66,7 +66,7 @@ def length_controlled_win_rate(
     turns = [] if order is None else [covariate("order", order, len(won))]
     kept = np.asarray(~np.isnan(np.column_stack([won, difference, *turns])).any(axis=1))
     check_credit(won[kept])
-    codes = np.unique(cluster_codes(clusters, len(won))[kept], return_inverse=True)[1].reshape(-1)
+    codes = dense(cluster_codes(clusters, len(won))[kept])
     raw = credit_estimate(won[kept], codes, confidence)
     left_out = int((~kept).sum())
     if not kept.any() or np.ptp(difference[kept]) == 0:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from referee.errors import DataError
-from referee.statistics.columns import Column, Floats, Ints, cluster_codes, score_column
+from referee.statistics.columns import Column, Floats, Ints, cluster_codes, dense, score_column
 from referee.statistics.estimate import Estimate
 from referee.statistics.intervals import freedom_of, relative_skewness, skewed_limits
 
@@ -46,7 +46,7 @@ def mean_score(
     """
     column = score_column(scores, "score")
     kept = ~np.isnan(column)
-    codes = np.unique(cluster_codes(clusters, len(column))[kept], return_inverse=True)[1].reshape(-1)
+    codes = dense(cluster_codes(clusters, len(column))[kept])
     return mean_estimate(column[kept], codes, confidence)
 
 
@@ -160,7 +160,7 @@ def repeat_split(
     degrees = sum(row.size - 1 for row in repeated)
     judge_variance = sum(float(((row - row.mean()) ** 2).sum()) for row in repeated) / degrees
     repeats = float(1 / (1 / counts).mean())
-    codes = np.unique(cluster_codes(clusters, len(rows))[kept], return_inverse=True)[1].reshape(-1)
+    codes = dense(cluster_codes(clusters, len(rows))[kept])
     return RepeatSplit(
         mean=mean_estimate(means, codes, confidence),
         items=len(kept),

@@ -17,7 +17,7 @@ from scipy.special import bdtr, chdtrc, ndtri
 
 from referee.errors import DataError
 from referee.statistics.against_people import LABELS, RATES, SCALES, scale_of, undefined_figures
-from referee.statistics.columns import Column, Floats, Ints, PairedRows, cluster_codes, paired_rows, score_column
+from referee.statistics.columns import Column, Floats, Ints, PairedRows, cluster_codes, dense, paired_rows, score_column
 from referee.statistics.estimate import Estimate
 from referee.statistics.figures import Pairs
 from referee.statistics.intervals import CORRELATION, DIFFERENCE, Scale, estimates
@@ -235,7 +235,7 @@ def compare_agreement(
     if not len(a) == len(b) == len(people):
         raise DataError(f"first has {len(a)} rows, second {len(b)} and human {len(people)}; they must be the same rows")
     kept = ~(np.isnan(a) | np.isnan(b) | np.isnan(people))
-    codes = np.unique(cluster_codes(clusters, len(a))[kept], return_inverse=True)[1].reshape(-1)
+    codes = dense(cluster_codes(clusters, len(a))[kept])
     triple = _Triple(a[kept], b[kept], people[kept], codes)
     return AgreementComparison(
         n=int(kept.sum()),

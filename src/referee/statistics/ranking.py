@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from referee.errors import DataError
-from referee.statistics.columns import Column, Floats, cluster_codes, score_column
+from referee.statistics.columns import Column, Floats, cluster_codes, dense, score_column
 from referee.statistics.estimate import Estimate
 from referee.statistics.intervals import DIFFERENCE, PROBABILITY
 from referee.statistics.logistic import (
@@ -94,7 +94,7 @@ def bradley_terry(
     check_credit(won[kept])
     if "style" in extra:
         extra["style"] = squashed(extra["style"], kept)
-    codes = np.unique(cluster_codes(clusters, len(won))[kept], return_inverse=True)[1].reshape(-1)
+    codes = dense(cluster_codes(clusters, len(won))[kept])
     rows = support([column[kept] for column in (i, j, won, *extra.values())], codes)
     fitted = _fit(rows, names, list(extra), confidence, draws, seed)
     by_strength = sorted(names, key=lambda name: -(fitted[f"strength {number[name]}"].value or 0.0))

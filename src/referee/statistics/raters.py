@@ -15,7 +15,7 @@ from scipy import sparse
 
 from referee.errors import DataError
 from referee.statistics.against_people import Agreement, agreement
-from referee.statistics.columns import Floats, cluster_codes, score_column
+from referee.statistics.columns import Floats, cluster_codes, dense, score_column
 from referee.statistics.estimate import Estimate
 from referee.statistics.figures import LABEL_LIMIT, midranks
 from referee.statistics.intervals import CORRELATION, Figures, estimates
@@ -62,7 +62,7 @@ def krippendorff_alpha(
     codes[~np.isnan(table)] = flat.reshape(-1)
     # Which rater gave which rating does not matter to alpha, so sorted rows make more of them alike.
     codes.sort(axis=1)
-    own = np.unique(cluster_codes(clusters, len(kept))[kept], return_inverse=True)[1].reshape(-1)
+    own = dense(cluster_codes(clusters, len(kept))[kept])
     rows = support(list(codes.T), own)
     counts = np.stack([(rows.points == at).sum(axis=1) for at in range(len(values))]).astype(np.float64)
     figures = _by_squares(counts, values) if level == "interval" else _by_coincidence(counts, level)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtri
 
 from referee.errors import DataError
-from referee.statistics.columns import Column, Floats, Ints, cluster_codes, score_column
+from referee.statistics.columns import Column, Floats, Ints, cluster_codes, dense, score_column
 from referee.statistics.estimate import Estimate
 
 
@@ -59,7 +59,7 @@ def rate(
         raise DataError(f"an outcome is {column[odd[0]]:g}; a rate needs outcomes 0 or 1")
     if not column.size:
         return Estimate.undefined("no row has an outcome", confidence)
-    return rate_estimate(column, np.unique(codes, return_inverse=True)[1].reshape(-1), confidence)
+    return rate_estimate(column, dense(codes), confidence)
 
 
 def rate_estimate(outcomes: Floats, clusters: Ints, confidence: float) -> Estimate:

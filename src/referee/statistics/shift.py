@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from referee.errors import DataError
-from referee.statistics.columns import Column, Floats, Ints, cluster_codes, score_column
+from referee.statistics.columns import Column, Floats, Ints, cluster_codes, dense, score_column
 from referee.statistics.figures import LABEL_LIMIT
 from referee.statistics.planning import detectable
 
@@ -83,7 +83,7 @@ def shift_test(
     a, b = (side[mask] for side, mask in zip(sides, kept, strict=True))
     # A cluster with rows on both sides is two clusters here: which of its rows were labelled is what is tested.
     units = np.concatenate([keys[0], keys[1] + keys[0].max() + 1])
-    units = np.unique(units, return_inverse=True)[1].reshape(-1)
+    units = dense(units)
     p, method = _test(a, b, units, np.random.default_rng(seed))
     spread = math.sqrt(float(a.var(ddof=1)) / len(a) + float(b.var(ddof=1)) / len(b))
     return Shift(p, float(a.mean()), float(b.mean()), detectable(spread, confidence=0.95, power=0.8), method)

@@ -5,7 +5,6 @@ Plain values only, so that the same object is shown on a screen, drawn on a page
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +12,7 @@ from referee.validation.plain import plain
 
 if TYPE_CHECKING:
     from referee.statistics import Agreement, Alignment, Comparison, Estimate, LabelAgreement
+    from referee.statistics.columns import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,13 @@ class Clusters:
 class Columns:
     """The rows that have both scores: the points of a scatter plot. All of equal length; not part of `to_dict`."""
 
-    judge: Sequence[float]
+    judge: Floats
     """The judge's scores; where verdicts are labels without values, their place in `Validation.labels.labels`."""
-    human: Sequence[float]
+    human: Floats
     """People's scores of the same rows (their mean where several people rated), on the judge's scale."""
-    clusters: Sequence[Any]
-    """What each row shares with others."""
-    rows: Sequence[int]
+    clusters: Ints
+    """The number of what each row shares with others."""
+    rows: Ints
     """The position of each row in the results."""
 
 

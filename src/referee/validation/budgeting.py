@@ -123,10 +123,7 @@ class _Pilot:
         self._both = self._judged & ~np.isnan(sides.human)
         self.n, self.scored = int(self._both.sum()), int(self._judged.sum())
         # One prompt may have several rows: rows are what is planned, in clusters as large as the pilot's.
-        self._clusters = self.joined.clusters
-
-    def _marks(self, where: Any) -> list[Any] | None:
-        return None if self._clusters is None else [self._clusters[int(at)] for at in np.flatnonzero(where)]
+        self._marks = self.joined.marks
 
     def about_agreement(self) -> list[Need]:
         """Labels for the figures of agreement."""

@@ -217,8 +217,8 @@ def _choose(rows: Matched, figure: str, share: float, options: Mapping[str, Any]
     """Choose the best on one part of the rows and report it on the other."""
     n = int(rows.kept.sum())
     _, _, clusters = rows.part(np.ones(n, dtype=np.bool_))
-    marks = clusters if clusters is not None else list(range(n))
-    if len(set(marks)) < 2:
+    marks = clusters if clusters is not None else np.arange(n)
+    if len(np.unique(marks)) < 2:
         return None
     out = held_out(marks, share=share, seed=options["seed"])
     if min(int(out.sum()), int((~out).sum())) < LEAST_HELD_OUT:

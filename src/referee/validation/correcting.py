@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from referee.errors import DataError, EstimatorError
 from referee.statistics import Corrected, Estimate, corrected_mean, mean_score, ppi, rate, rogan_gladen
-from referee.statistics.columns import Floats
+from referee.statistics.columns import Floats, Ints
 from referee.statistics.corrected import SHIFT_ALPHA
 from referee.statistics.planning import labels_for_width
 from referee.validation.agreement import Advice
@@ -103,7 +103,7 @@ def estimate(
 class _Rows:
     judge: Floats
     human: Floats
-    clusters: list[Any] | None
+    clusters: Ints | None
     quantity: Quantity
     left_out: dict[str, int]
 
@@ -115,8 +115,8 @@ class _Rows:
     def unlabelled(self) -> NDArray[np.bool_]:
         return ~np.isnan(self.judge) & np.isnan(self.human)
 
-    def marks(self, where: NDArray[np.bool_]) -> list[Any] | None:
-        return None if self.clusters is None else [self.clusters[int(at)] for at in np.flatnonzero(where)]
+    def marks(self, where: NDArray[np.bool_]) -> Ints | None:
+        return None if self.clusters is None else self.clusters[where]
 
     @property
     def binary(self) -> bool:
@@ -130,10 +130,9 @@ def _rows(joined: Joined, table: Table, passes: str | float | None) -> _Rows:
     file = joined.results.file
     swapped = file.swapped(joined.results.metric) if file is not None else None
     left_out = Counter(why for why in joined.missing if why is not None)
-    clusters = None if joined.clusters is None else list(joined.clusters)
-    rows = _Rows(judge, human, clusters, "mean", dict(left_out.most_common()))
+    rows = _Rows(judge, human, joined.clusters, "mean", dict(left_out.most_common()))
     quantity: Quantity = "win rate" if swapped is not None else "pass rate" if rows.binary else "mean"
-    rows = _Rows(judge, human, clusters, quantity, rows.left_out)
+    rows = replace(rows, quantity=quantity)
     labelled, unlabelled = int(rows.labelled.sum()), int(rows.unlabelled.sum())
     if labelled and not unlabelled:
         raise DataError(
@@ -242,8 +241,6 @@ def _to_halve(corrected: Corrected, rows: _Rows) -> int | None:
 
 
 def _read_out(found: Correction, remarks: list[str]) -> Correction:
-    from dataclasses import replace
-
     return replace(found, reading=_read(found), advice=_advise(found, remarks))
 
 

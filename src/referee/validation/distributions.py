@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from referee.statistics import mean_score
-from referee.statistics.columns import Floats
+from referee.statistics.columns import Floats, Ints
 from referee.validation.agreement import Calibration, Level, Scale
 
 
@@ -53,9 +50,7 @@ def _bins(scale: Scale, x: Floats, y: Floats) -> tuple[Level, ...]:
     )
 
 
-def calibration(
-    scale: Scale, x: Floats, y: Floats, keys: Sequence[Any] | None, confidence: float
-) -> tuple[Calibration, ...]:
+def calibration(scale: Scale, x: Floats, y: Floats, keys: Ints | None, confidence: float) -> tuple[Calibration, ...]:
     """The mean human score by the judge's score: by value on few levels, else in ten parts of equal size."""
     if not x.size:
         return ()
@@ -68,9 +63,7 @@ def calibration(
     return tuple(
         Calibration(
             float(x[part].mean()),
-            mean_score(
-                y[part], clusters=None if keys is None else [keys[int(at)] for at in part], confidence=confidence
-            ),
+            mean_score(y[part], clusters=None if keys is None else keys[part], confidence=confidence),
             int(part.size),
         )
         for part in parts

@@ -1,74 +1,73 @@
 """Judge and people side by side: one pass over the results into columns, with what was left out and why.
 
-A million rows are some hundred megabytes here and never their items: what is kept of a row are its scores, the hash of
-what it shares with others, and the number of words of its answer.
+A million rows are some fifty megabytes here and never their items: what is kept of a row are its scores and the hash of
+what it shares with others.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from sys import intern
 from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from referee.errors import DataError
 from referee.exchange import excerpt
-from referee.statistics.columns import Floats
+from referee.statistics.columns import Floats, Ints, cluster_codes
 from referee.validation.agreement import Scale
-from referee.validation.people import Cell, HumanScale, People, cell
+from referee.validation.cells import Cells, Ratings, WordCounts
+from referee.validation.clusters import ALONE, ClusterColumns
+from referee.validation.people import HumanScale, People
 from referee.validation.results import ABSENT, LOOKED_AT, JudgedRow, Results, lookup, no_field
 
-CLUSTER_FIELDS = (
-    "conversation_id",
-    "conversation",
-    "document_id",
-    "document",
-    "article",
-    "prompt_id",
-    "prompt",
-    "question",
-    "query",
-    "instruction",
-    "problem",
-    "messages",
-)
-"""Fields that are looked at, in this order, for values that repeat; nothing else is taken for a cluster unasked."""
 ANSWER_FIELDS = ("response", "output", "answer", "completion", "generation")
-ALONE = "none"
-"""As a cluster field: every row stands alone."""
+DETAILS = ("mass", "consistent", "first", "second")
+"""Figures about a score that are kept: probability mass captured; of a swapped pair whether both orders agree, and what
+each of them said."""
 MOST_GROUPS = 50
 
 
 @dataclass
 class Joined:
-    """The rows of the results with a score from the judge, from people, or from neither; arrays of equal length."""
+    """The rows of the results with a score from the judge, from people, or from neither; columns of equal length."""
 
     results: Results
     people: People
-    judge: list[Cell]
-    """As it stands: numbers, or texts where verdicts are labels."""
-    label: list[str | None]
-    """The judge's rubric label beside its value; empty lists where no row has one."""
-    human: list[tuple[Cell, ...]]
-    missing: list[str | None]
-    index: array[int]
-    clusters: list[int] | None = None
+    judge: Cells = field(default_factory=Cells)
+    label: list[str | None] = field(default_factory=list[str | None])
+    """The judge's rubric label beside its value."""
+    human: Ratings = field(default_factory=Ratings)
+    missing: list[str | None] = field(default_factory=list[str | None])
+    """Why there is no score of the judge."""
+    index: array[int] = field(default_factory=lambda: array("q"))
+    clusters: Ints | None = None
     cluster_field: str | None = None
     detected: bool = False
     by: list[str | None] | None = None
-    words: list[int | None] = field(default_factory=list[int | None])
-    masses: list[float] = field(default_factory=list[float])
-    consistent: list[float | None] = field(default_factory=list[float | None])
+    words: WordCounts = field(default_factory=WordCounts)
+    details: dict[str, array[float]] = field(default_factory=dict[str, "array[float]"])
+    """Figures about the score (`mass`, `consistent`, `first`, `second`), NaN where a row has none; see `DETAILS`."""
     repeats: int = 1
     keys: list[bytes] = field(default_factory=list[bytes])
 
     def __len__(self) -> int:
         return len(self.judge)
+
+    def marks(self, where: NDArray[np.bool_]) -> Ints | None:
+        """The clusters of some of the rows; None where every row stands alone."""
+        return None if self.clusters is None else self.clusters[where]
+
+    def detail(self, name: str) -> Floats:
+        """A figure about the score for every row; NaN where there is none."""
+        found = self.details.get(name)
+        return np.full(len(self), np.nan) if found is None else np.array(found, dtype=np.float64)
 
 
 def join(
@@ -87,88 +86,64 @@ def join(
     Raises:
         DataError: a field is in no row, a cluster is missing in some, or the results cannot be read.
     """
-    found = Joined(results, people, [], [], [], [], array("q"))
-    fields = [cluster] if cluster not in (None, ALONE) else list(CLUSTER_FIELDS) if cluster is None else []
-    columns = _ClusterColumns(fields)
+    found = Joined(results, people)
+    judge, human, label, missing, index, words = (
+        found.judge, found.human, found.label, found.missing, found.index, found.words
+    )  # fmt: skip
+    columns = ClusterColumns(None if cluster == ALONE else cluster, look=cluster is None)
     groups: list[str | None] = []
     known: dict[str, None] = {}
-    seen: Counter[int] = Counter()
     for row in results:
-        _take(found, row, people)
+        there = judge.take(row.value)
+        human.take(people.of(row))
+        label.append(row.label if row.label is None else intern(row.label))
+        missing.append(row.missing or (None if there else "no score of the judge"))
+        index.append(row.index)
+        if row.details:
+            _take_details(found, row.position, row.details)
+        if words.wants(row.position):
+            words.take(row.position, _answer(row))
         columns.take(row)
-        seen[row.index] += 1
         if by is not None:
             value = lookup(row.item, by)
-            groups.append(None if value is ABSENT or value is None else str(value))
+            groups.append(None if value is ABSENT or value is None else intern(str(value)))
             if row.position < LOOKED_AT:
                 known.update(dict.fromkeys(row.item))
         if keyed is not None:
             found.keys.append(_key(row, keyed))
+    for column in found.details.values():
+        _fill(column, len(judge))
     people.check(results.source)
     if by is not None:
         found.by = _groups(groups, by, known, results.source)
-    found.repeats = max(seen.values(), default=1)
+    found.repeats = _most_repeats(np.array(index, dtype=np.int64))
     _cluster(found, columns, cluster)
     return found
 
 
-def _take(found: Joined, row: JudgedRow, people: People) -> None:
-    value = cell(row.value)
-    found.judge.append(value)
-    found.label.append(row.label)
-    found.human.append(tuple(cell(one) for one in people.of(row)))
-    found.missing.append(row.missing or ("no score of the judge" if value is None else None))
-    found.index.append(row.index)
-    found.words.append(_word_count(row))
-    agreed = None
-    if row.details:
-        mass, agreed = row.details.get("mass"), row.details.get("consistent")
-        if isinstance(mass, float | int):
-            found.masses.append(float(mass))
-    found.consistent.append(float(agreed) if isinstance(agreed, float | int) else None)
+def _take_details(found: Joined, row: int, details: Mapping[str, Any]) -> None:
+    for name in DETAILS:
+        value = details.get(name)
+        if isinstance(value, float | int):
+            column = found.details.setdefault(name, array("d"))
+            _fill(column, row)
+            column.append(value)
 
 
-def _word_count(row: JudgedRow) -> int | None:
+def _fill(column: array[float], rows: int) -> None:
+    column.extend([math.nan] * (rows - len(column)))
+
+
+def _answer(row: JudgedRow) -> str | None:
     if row.answer:
-        return len(row.answer.split())
-    for name in ANSWER_FIELDS:
-        text = row.item.get(name)
-        if isinstance(text, str):
-            return len(text.split())
-    return None
+        return row.answer
+    return next((text for name in ANSWER_FIELDS if isinstance(text := row.item.get(name), str)), None)
 
 
-class _ClusterColumns:
-    """The hashes of the fields that may mark clusters; a field that the first row lacks is not looked at."""
-
-    def __init__(self, fields: Sequence[str]) -> None:
-        self._fields = tuple(fields)
-        self._begun = False
-        self.columns: dict[str, array[int]] = {}
-        self.known: dict[str, None] = {}
-
-    def take(self, row: JudgedRow) -> None:
-        if not self._begun:
-            self._begun = True
-            self.columns = {
-                name: array("q")
-                for name in self._fields
-                if len(self._fields) == 1 or lookup(row.item, name) not in (ABSENT, None, "", [])
-            }
-        if row.position < LOOKED_AT:
-            self.known.update(dict.fromkeys(row.item))
-        for name, column in self.columns.items():
-            value = lookup(row.item, name)
-            if value is ABSENT or value is None:
-                column.append(-1 - len(column))  # stands alone
-            else:
-                column.append(_hash(value))
-
-
-def _hash(value: Any) -> int:
-    data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else orjson.dumps(value)
-    # Positive, so that it is never the number of a row that stands alone.
-    return int.from_bytes(blake2b(data, digest_size=8).digest()) >> 1
+def _most_repeats(index: Ints) -> int:
+    if not index.size or np.all(index[1:] > index[:-1]):
+        return 1
+    return int(np.unique(index, return_counts=True)[1].max())
 
 
 def _key(row: JudgedRow, name: str) -> bytes:
@@ -192,29 +167,30 @@ def _groups(groups: list[str | None], by: str, known: Mapping[str, None], source
     return groups
 
 
-def _cluster(found: Joined, columns: _ClusterColumns, wanted: str | None) -> None:
+def _cluster(found: Joined, columns: ClusterColumns, wanted: str | None) -> None:
     if wanted is not None and wanted != ALONE:
-        column = columns.columns[wanted]
-        if all(mark < 0 for mark in column):
+        column = columns.column(wanted)
+        if (column < 0).all():
             raise no_field(wanted, columns.known, found.results.source)
         # A row that has no score anyway needs no cluster.
-        gap = next((at for at, mark in enumerate(column) if mark < 0 and found.missing[at] is None), None)
+        gap = next((int(at) for at in np.flatnonzero(column < 0) if found.missing[int(at)] is None), None)
         if gap is not None:
             raise DataError(
                 f"row {found.index[gap]} has no {wanted!r}, which marks the rows that belong together: name a field "
                 f"that every row has, or --cluster {ALONE}"
             )
-        found.clusters, found.cluster_field = list(column), wanted
+        found.clusters, found.cluster_field = cluster_codes(column, len(column)), wanted
         return
     if wanted is None:
-        for name, column in columns.columns.items():
-            count = len(set(column))
-            if 1 < count < len(column):
-                found.clusters, found.cluster_field, found.detected = list(column), name, True
-                return
+        name = columns.repeated()
+        if name is not None:
+            found.clusters = cluster_codes(columns.column(name), len(found))
+            found.cluster_field, found.detected = name, True
+            return
     if found.repeats > 1:
         # Judgments of one row are never independent of each other.
-        found.clusters, found.cluster_field, found.detected = list(found.index), "row_index", True
+        found.clusters = cluster_codes(np.array(found.index, dtype=np.int64), len(found))
+        found.cluster_field, found.detected = "row_index", True
 
 
 @dataclass(frozen=True)
@@ -241,11 +217,10 @@ def number_sides(found: Joined, scale: Scale | None, human_scale: HumanScale | N
         values = _labels_seen(found)
     folded = {label.strip().casefold(): value for label, value in values.items()}
     judge = _numbers(found.judge, folded, f"the judge's {found.results.score!r}", found, "judge")
-    width = max((len(row) for row in found.human), default=0)
+    width = len(found.human.people)
     ratings = np.full((len(found), width), np.nan)
     names = found.people.fields
-    for person in range(width):
-        column = [row[person] if person < len(row) else None for row in found.human]
+    for person, column in enumerate(found.human.people):
         name = names[person] if person < len(names) and len(names) == width else ", ".join(names)
         ratings[:, person] = _numbers(column, folded, f"people's {name!r}", found, "human")
     if scale is None:
@@ -274,22 +249,20 @@ def number_sides(found: Joined, scale: Scale | None, human_scale: HumanScale | N
 def _labels_seen(found: Joined) -> dict[str, float]:
     """The labels that stand beside values in the results, with their values; for results without a judge's file."""
     out: dict[str, float] = {}
-    for label, value in zip(found.label, found.judge, strict=True):
-        if label is not None and isinstance(value, float):
-            out.setdefault(label, value)
+    if any(found.label):
+        for label, value in zip(found.label, found.judge, strict=True):
+            if label is not None and isinstance(value, float):
+                out.setdefault(label, value)
     return out
 
 
-def _numbers(column: Sequence[Cell], labels: Mapping[str, float], what: str, found: Joined, side: str) -> Floats:
-    out = np.full(len(column), np.nan)
-    for row, value in enumerate(column):
-        if isinstance(value, float | int):
-            out[row] = value
-        elif value is not None:
-            number = labels.get(value.strip().casefold())
-            if number is None:
-                raise _word(value, row, what, labels, found, side)
-            out[row] = number
+def _numbers(column: Cells, labels: Mapping[str, float], what: str, found: Joined, side: str) -> Floats:
+    out = column.numbers()
+    for row, text in column.texts.items():
+        number = labels.get(text.strip().casefold())
+        if number is None:
+            raise _word(text, row, what, labels, found, side)
+        out[row] = number
     return out
 
 

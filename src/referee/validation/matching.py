@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from referee.errors import DataError
-from referee.statistics.columns import Floats
+from referee.statistics.columns import Floats, Ints
 from referee.validation.joined import Joined
 from referee.validation.validating import Table, categories_of, table_of
 
@@ -33,7 +32,7 @@ class Matched:
     judges: list[Floats]
     human: Floats
     kept: NDArray[np.bool_]
-    clusters: list[Any] | None
+    clusters: Ints | None
     categories: Sequence[float] | None
 
     def chosen(self) -> list[NDArray[np.int64]]:
@@ -54,10 +53,10 @@ class Matched:
             counts[why] += 1
         return dict(counts.most_common())
 
-    def part(self, where: NDArray[np.bool_]) -> tuple[list[Floats], Floats, list[Any] | None]:
+    def part(self, where: NDArray[np.bool_]) -> tuple[list[Floats], Floats, Ints | None]:
         """Judges, people and clusters of some of the rows that count."""
         rows = np.flatnonzero(self.kept)[where]
-        clusters = None if self.clusters is None else [self.clusters[int(row)] for row in rows]
+        clusters = None if self.clusters is None else self.clusters[rows]
         return [column[rows] for column in self.judges], self.human[rows], clusters
 
 
@@ -135,7 +134,7 @@ def settle(rows: Matched, wanted_scale: tuple[float, float] | None, human_scale:
     for column in rows.judges:
         rows.kept &= ~np.isnan(column)
     clusters = rows.joined[0].clusters
-    rows.clusters = None if clusters is None else [clusters[int(at)] for at in rows.at[0]]
+    rows.clusters = None if clusters is None else clusters[rows.at[0]]
     columns = [column[rows.kept] for column in (*rows.judges, rows.human)]
     scale = rows.tables[0].sides.scale
     if rows.tables[0].kind == "numbers" and all(table.sides.scale == scale for table in rows.tables):

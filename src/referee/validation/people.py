@@ -5,7 +5,6 @@ Rows are never joined by their order: two files that are out of step look like a
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,31 +12,8 @@ from typing import Any, cast
 
 from referee.data import open_rows
 from referee.errors import DataError
+from referee.validation.cells import cell
 from referee.validation.results import ABSENT, LOOKED_AT, JudgedRow, lookup, no_field
-
-Cell = float | str | None
-"""A score, a label, or nothing."""
-_MISSING = frozenset({"", "nan", "null"})
-
-
-def cell(value: Any) -> Cell:
-    """A value of a row as a score (a number, also as text, a boolean as 1 or 0), a label, or None where it is empty."""
-    if value is None or value is ABSENT:
-        return None
-    if isinstance(value, bool | int):
-        return float(value)
-    if isinstance(value, float):
-        return None if math.isnan(value) else value
-    if not isinstance(value, str):
-        return str(value)
-    text = value.strip()
-    if text.casefold() in _MISSING:
-        return None
-    try:
-        number = float(text) if "_" not in text else math.nan
-    except ValueError:
-        return text
-    return number if math.isfinite(number) else text
 
 
 def key_text(value: Any) -> str | None:
@@ -64,15 +40,17 @@ class OwnFields:
         """The raw values that people gave this row, one a person."""
         out: list[Any] = []
         for name in self.fields:
-            value = lookup(row.item, name)
+            value = row.item[name] if name in row.item else lookup(row.item, name)
             if value is ABSENT:
                 value = None
                 if row.position < LOOKED_AT:
                     self._known.update(dict.fromkeys(row.item))
             else:
                 self._seen[name] = True
-            # A list holds several people's scores of the row.
-            out.extend(cast("list[Any]", value) if isinstance(value, list) else [value])
+            if isinstance(value, list):  # several people's scores of the row
+                out.extend(cast("list[Any]", value))
+            else:
+                out.append(value)
         return out
 
     def check(self, source: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from referee.statistics import (
     rate,
     win_rate,
 )
-from referee.statistics.columns import Floats
+from referee.statistics.columns import Floats, cluster_codes
 from referee.statistics.pairwise import credit_estimate
 from referee.validation.agreement import Advice, Clusters
 from referee.validation.asking import Question
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from referee.statistics import Estimate, LengthControlled, Ranking
 
 FIRST_LABELS = frozenset({"a", "[[a]]", "first", "model_a", "output_a", "output_1", "response_1", "response_a"})
+SECOND_LABELS = frozenset({"b", "[[b]]", "second", "model_b", "output_b", "output_2", "response_2", "response_b"})
 TIE_LABELS = frozenset({"tie", "[[c]]", "c", "both", "equal", "draw"})
 INCONSISTENT = 0.25
 """Above this share of pairs the order of the answers decides too much."""
@@ -112,13 +113,16 @@ def rank(
         raise DataError(f"judge is {judge!r}; name one column, or two where both orders were judged")
     opened = [_open(results, column, score, cluster) for column in columns]
     joined, source = opened[0]
-    credits = [_credit(one, first_wins, tie) for one, _ in opened]
+    merged, orders = _credits(joined, first_wins, tie)
+    if len(opened) == 2:
+        orders = (merged, _credits(opened[1][0], first_wins, tie)[0])
+        merged = np.where(orders[0] == orders[1], orders[0], 0.5)
+        merged[np.isnan(orders[0]) | np.isnan(orders[1])] = math.nan
     names = _two(players, "players")
     shown = _two(answers, "answers") or (source.file.swapped(source.metric) if source.file is not None else None)
     who, lengths = _texts(source, names, shown, strict=answers is not None)
-    found = _figures(joined, credits, confidence)
+    found = _figures(joined, merged, orders, confidence)
     keys = joined.clusters
-    merged = found.merged
     length = None
     if shown is not None and not all(math.isnan(value) for value in lengths):
         length = length_controlled_win_rate(
@@ -133,7 +137,7 @@ def rank(
             [who[at][1] for at in known],
             [merged[at] for at in known],
             style=None if style is None or len(set(style)) < 2 else style,
-            clusters=None if keys is None else [keys[at] for at in known],
+            clusters=None if keys is None else keys[known],
             confidence=confidence,
             draws=draws,
             seed=seed,
@@ -148,7 +152,7 @@ def rank(
         second=shown[1] if shown is not None else names[1] if names is not None else "the second answer",
         rows=len(joined),
         n=int(scored.sum()),
-        left_out=found.left_out,
+        left_out=_left_out(joined, opened[1][0] if len(opened) == 2 else None, merged),
         clusters=clusters_of(joined, scored),
         rate=found.rate,
         wins=int((merged == 1).sum()),
@@ -179,52 +183,71 @@ def _two(names: str | Sequence[str] | None, what: str) -> tuple[str, str] | None
     return parts[0], parts[1]
 
 
-def _credit(joined: Joined, first_wins: str | None, tie: str | None) -> Floats:
-    """What the first answer won of each pair, NaN without a verdict."""
-    said = [label if label is not None else value for label, value in zip(joined.label, joined.judge, strict=True)]
-    texts = {_text(value) for value in said if value is not None}
-    first, equal = _meaning(joined, texts, first_wins, tie)
-    out = np.full(len(said), math.nan)
-    for at, value in enumerate(said):
-        agreed = joined.consistent[at]
-        if joined.judge[at] is None:
-            continue
-        if agreed == 0.0:
-            out[at] = 0.5
-        elif first is None:
-            out[at] = float(value) if isinstance(value, float) else math.nan
-        else:
-            text = _text(value)
-            out[at] = 1.0 if text in first else 0.5 if text in equal else 0.0
-    return out
+def _credits(joined: Joined, first_wins: str | None, tie: str | None) -> tuple[Floats, tuple[Floats, Floats] | None]:
+    """What the first answer won of each pair (NaN without a verdict), and where a run swapped them, in either order."""
+    apart = joined.detail("consistent") == 0.0
+    told = [
+        None if value is None else label if label is not None else value
+        for label, value in zip(joined.label, joined.judge, strict=True)
+    ]
+    texts = {_text(value) for value, differ in zip(told, apart, strict=True) if value is not None and not differ}
+    orders: list[list[Any]] = []
+    if {"first", "second"} <= joined.details.keys():
+        orders = [_labelled(joined, joined.detail(name)) for name in ("first", "second")]
+        texts |= {_text(value) for order in orders for value in order if value is not None}
+    meaning = _meaning(joined, texts, first_wins, tie)
+    merged = np.array([math.nan if value is None else 0.5 if differ else meaning(value)
+                       for value, differ in zip(told, apart, strict=True)])  # fmt: skip
+    both = [np.array([math.nan if value is None else meaning(value) for value in order]) for order in orders]
+    whole = all(np.isin(side[~np.isnan(side)], (0.0, 0.5, 1.0)).all() for side in both)
+    # Where the second order is asked after some verdicts only, the others say nothing of a favourite place.
+    every = all(bool((np.isnan(side) == np.isnan(merged)).all()) for side in both)
+    return merged, (both[0], both[1]) if both and whole and every else None
+
+
+def _labelled(joined: Joined, values: Floats) -> list[Any]:
+    """The labels of an order's values, or the values where they have none."""
+    scale = joined.results.scale
+    known = dict(scale.labels) if scale is not None else {}
+    known |= {label: value for label, value in zip(joined.label, joined.judge, strict=True)
+              if label is not None and isinstance(value, float)}  # fmt: skip
+    labels = {value: label for label, value in known.items()}
+    return [None if value != value else labels.get(value, value) for value in values.tolist()]
 
 
 def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).strip().casefold()
 
 
-def _meaning(
-    joined: Joined, texts: set[str], first_wins: str | None, tie: str | None
-) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """The verdicts by which the first answer wins (None where numbers are its share), and those that are ties."""
+def _meaning(joined: Joined, texts: set[str], first_wins: str | None, tie: str | None) -> Callable[[Any], float]:
+    """What a verdict gives the first answer."""
     equal = TIE_LABELS if tie is None else frozenset({tie.strip().casefold()})
+    shown = ", ".join(sorted(texts)[:8]) or "none"
     if first_wins is not None:
         wanted = first_wins.strip().casefold()
         scale = joined.results.scale
         known = texts | ({label.casefold() for label in scale.labels} if scale is not None else set())
         if wanted not in known:
-            raise DataError(f"first_wins is {first_wins!r}, and the verdicts are {', '.join(sorted(texts))}")
-        return frozenset({wanted}), equal
-    if texts & FIRST_LABELS:
-        return FIRST_LABELS, equal
-    numbers = [value for value in joined.judge if isinstance(value, float)]
-    only_numbers = not any(joined.label) and len(numbers) == sum(value is not None for value in joined.judge)
-    if only_numbers and all(0 <= value <= 1 for value in numbers):
-        return None, equal
-    raise DataError(
-        f"the verdicts are {', '.join(sorted(texts)[:8]) or 'none'}: say by which of them the first answer wins "
-        "(--first-wins VERDICT)"
-    )
+            raise DataError(f"first_wins is {first_wins!r}, and the verdicts are {shown}")
+        others = sorted(texts - {wanted} - equal)
+        if len(others) > 1:
+            raise DataError(
+                f"the verdicts are {shown}; the first answer wins by {first_wins!r}, and only one of "
+                f"{' and '.join(map(repr, others))} can be a win of the second: say which one is a tie (--tie VERDICT)"
+            )
+        return lambda value: 1.0 if _text(value) == wanted else 0.5 if _text(value) in equal else 0.0
+    if texts & (FIRST_LABELS | SECOND_LABELS):
+        unknown = sorted(texts - FIRST_LABELS - SECOND_LABELS - equal)
+        if unknown:
+            raise DataError(
+                f"the verdict {unknown[0]!r} is no win of either answer that is known, and no tie: the verdicts are "
+                f"{shown}; say which one is a win of the first and which is a tie (--first-wins VERDICT --tie VERDICT)"
+            )
+        return lambda value: 1.0 if _text(value) in FIRST_LABELS else 0.5 if _text(value) in equal else 0.0
+    numbers = joined.judge.numbers()
+    if not joined.judge.texts and not any(joined.label) and not ((numbers < 0) | (numbers > 1)).any():
+        return float
+    raise DataError(f"the verdicts are {shown}: say by which of them the first answer wins (--first-wins VERDICT)")
 
 
 def _texts(
@@ -255,33 +278,32 @@ def _texts(
 
 @dataclass(frozen=True)
 class _Figures:
-    merged: Floats
     rate: Estimate
     inconsistent: Estimate | None
     first_position: Estimate | None
-    left_out: dict[str, int]
 
 
-def _figures(joined: Joined, credits: Sequence[Floats], confidence: float) -> _Figures:
-    keys = joined.clusters
-    left_out = Counter(why for why in joined.missing if why is not None)
-    if len(credits) == 2:
-        both = win_rate(credits[0], credits[1], clusters=keys, confidence=confidence)
-        merged = np.where(credits[0] == credits[1], credits[0], 0.5)
-        merged[np.isnan(credits[0]) | np.isnan(credits[1])] = math.nan
-        left = {} if not np.isnan(merged).any() else {"no verdict in one of the orders": int(np.isnan(merged).sum())}
-        return _Figures(merged, both.rate, both.inconsistent, both.first_position, left)
-    merged = credits[0]
-    scored = np.flatnonzero(~np.isnan(merged))
-    codes = {key: at for at, key in enumerate(dict.fromkeys(keys[int(at)] for at in scored))} if keys else {}
-    marks = np.array([codes[keys[int(at)]] for at in scored] if keys else range(len(scored)), dtype=np.int64)
-    agreed = [value for at in scored if (value := joined.consistent[int(at)]) is not None]
+def _figures(joined: Joined, merged: Floats, orders: tuple[Floats, Floats] | None, confidence: float) -> _Figures:
+    if orders is not None:
+        both = win_rate(orders[0], orders[1], clusters=joined.clusters, confidence=confidence)
+        return _Figures(both.rate, both.inconsistent, both.first_position)
+    scored = ~np.isnan(merged)
+    agreed = joined.detail("consistent")[scored]
+    marks = cluster_codes(joined.marks(scored), int(scored.sum()))
     inconsistent = None
-    if len(agreed) == len(scored) and agreed:
-        inconsistent = rate([1.0 - value for value in agreed], clusters=marks.tolist(), confidence=confidence)
-    return _Figures(
-        merged, credit_estimate(merged[scored], marks, confidence), inconsistent, None, dict(left_out.most_common())
-    )
+    if agreed.size and not np.isnan(agreed).any():
+        inconsistent = rate(1.0 - agreed, clusters=marks, confidence=confidence)
+    return _Figures(credit_estimate(merged[scored], marks, confidence), inconsistent, None)
+
+
+def _left_out(joined: Joined, other: Joined | None, merged: Floats) -> dict[str, int]:
+    """Why pairs have no verdict."""
+    counts: Counter[str] = Counter()
+    for at in np.flatnonzero(np.isnan(merged)).tolist():
+        lacking = [why for one in (joined, other) if one is not None and (why := one.missing[at]) is not None]
+        one_order = other is not None and len(lacking) == 1
+        counts["no verdict in one of the orders" if one_order else lacking[0] if lacking else "no verdict"] += 1
+    return dict(counts.most_common())
 
 
 def _read(found: Ranked) -> tuple[str, ...]:

@@ -325,9 +325,9 @@ def _about_scale(validation: Validation, figures: Agreement) -> list[Advice]:
 
 def _other_scale(validation: Validation) -> bool:
     judge, human = validation.columns.judge, validation.columns.human
-    if not judge:
+    if not judge.size:
         return False
-    spans = sorted([(min(judge), max(judge)), (min(human), max(human))], key=lambda ends: ends[1])
+    spans = sorted([(float(side.min()), float(side.max())) for side in (judge, human)], key=lambda ends: ends[1])
     (low_start, low_end), (high_start, high_end) = spans
     apart = low_end < high_start
     # 0 to 1 beside 0 to 4, or 1 to 5 beside 1 to 100; a timid judge on the same scale does not look so.

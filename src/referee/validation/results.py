@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from sys import intern
 from typing import Any, Final, cast
 
 import orjson
@@ -26,7 +27,6 @@ ABSENT: Final[Any] = object()
 """What `lookup` gives where a row has no such field."""
 LOOKED_AT = 100
 """Rows whose fields are kept, to name the nearest ones where a field is in no row."""
-_NO_DETAILS: Mapping[str, Any] = {}
 RESULT_FIELDS = ("row_index", "item", "metrics")
 
 
@@ -45,7 +45,7 @@ class JudgedRow:
     label: str | None = None
     missing: str | None = None
     """Why there is no score, as a reason to count by: `unclear`, `failed (timeout)`."""
-    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    details: Mapping[str, Any] | None = None
     """Figures about the score: `mass`, `consistent`, `n`."""
     answer: str | None = None
     """The answer of the run's target, in online runs."""
@@ -131,12 +131,13 @@ class Results:
         for position, row in enumerate(self._rows):
             if wanted is not None and position not in wanted:
                 continue
-            if row.item is None:
+            item = row.item
+            if item is None:
                 yield JudgedRow(position, row.index, {}, None, missing="unreadable row")
             elif self.metric is None:
-                yield self._plain(position, row.index, row.item)
+                yield self._plain(position, row.index, item)
             else:
-                yield self._result(position, row.index, row.item)
+                yield self._result(position, row.index, item)
 
     def _plain(self, position: int, index: int, item: Mapping[str, Any]) -> JudgedRow:
         value = lookup(item, self.score)
@@ -144,27 +145,40 @@ class Results:
 
     def _result(self, position: int, index: int, row: Mapping[str, Any]) -> JudgedRow:
         metric, score = cast("str", self.metric), self.score
-        entries = {entry["name"]: entry["value"] for entry in _entries(row["metrics"].get(metric))}
-        value = entries.get(score)
-        sample: Mapping[str, Any] = row.get("sample") or {}
+        metrics = row.get("metrics")
+        if type(metrics) is not dict:
+            return JudgedRow(position, index, row, None, missing="no result of a run")
+        value: Any = None
+        label: Any = None
+        details: dict[str, Any] | None = None
+        for entry in _entries(cast("dict[str, Any]", metrics).get(metric)):
+            name = entry["name"]
+            if name == score:
+                value = entry["value"]
+            elif name.startswith(score) and name[len(score) : len(score) + 1] == ".":
+                about = name[len(score) + 1 :]
+                if about == "label":
+                    label = entry["value"]
+                else:
+                    details = details or {}
+                    details[about] = entry["value"]
         missing: str | None = None
         if value is None or value == "NaN" or value != value:
             value, missing = None, _why_missing(row, metric, score)
+        at = row.get("row_index")
+        sample = row.get("sample")
+        requests = row.get("requests")
         return JudgedRow(
             position,
-            cast("int", row["row_index"]) if isinstance(row.get("row_index"), int) else index,
+            at if isinstance(at, int) else index,
             row.get("item") or {},
             value,
-            entries.get(f"{score}.label"),
+            label,
             missing,
-            _details(entries, f"{score}.") if len(entries) > 1 else _NO_DETAILS,
-            sample.get("output_text"),
-            _words(row.get("requests")),
+            details,
+            sample.get("output_text") if sample else None,
+            _words(requests) if requests else "",
         )
-
-
-def _details(entries: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {name[len(prefix) :]: entry for name, entry in entries.items() if name.startswith(prefix)}
 
 
 def open_results(source: Any, *, judge: str | None = None, score: str | None = None, prefer: str = "") -> Results:
@@ -247,9 +261,9 @@ def _dumped(row: Any) -> Any:
 
 def _entries(found: Any) -> Iterable[Mapping[str, Any]]:
     """The named values of a metric: a list, or (in another platform's results) an object that holds the list."""
-    if isinstance(found, Mapping):
-        return cast("Mapping[str, Any]", found).get("scores") or ()
-    return found or ()
+    if type(found) is list:
+        return cast("list[Mapping[str, Any]]", found)
+    return cast("Mapping[str, Any]", found).get("scores") or () if isinstance(found, Mapping) else ()
 
 
 def _choose(metrics: Mapping[str, Any], wanted: str | None, prefer: str, source: str) -> tuple[str, str]:
@@ -286,7 +300,7 @@ def _choose(metrics: Mapping[str, Any], wanted: str | None, prefer: str, source:
 def _why_missing(row: Mapping[str, Any], metric: str, score: str) -> str:
     why = ((row.get("unscored") or {}).get(metric) or {}).get(score)
     if why is not None:
-        return f"failed ({why['kind']})" if why["status"] == "failed" else "unclear"
+        return intern(f"failed ({why['kind']})") if why["status"] == "failed" else "unclear"
     if row.get("error"):
         return "unreadable row"
     return "no usable score" if metric in row["metrics"] else "not judged"

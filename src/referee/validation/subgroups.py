@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
 from referee.statistics import Agreement, Estimate, agreement
-from referee.statistics.columns import Floats
+from referee.statistics.columns import Floats, Ints
 from referee.validation.agreement import Subgroup
 from referee.validation.joined import Joined
 
@@ -25,7 +23,7 @@ def subgroups(
     both: NDArray[np.bool_],
     x: Floats,
     y: Floats,
-    keys: Sequence[Any] | None,
+    keys: Ints | None,
     confidence: float,
     draws: int,
     seed: int,
@@ -42,7 +40,7 @@ def subgroups(
     widened = 1 - (1 - confidence) / max(1, len(groups))
 
     def figures(where: NDArray[np.bool_]) -> Agreement:
-        inside = None if keys is None else [keys[int(at)] for at in np.flatnonzero(where)]
+        inside = None if keys is None else keys[where]
         return agreement(x[where], y[where], clusters=inside, confidence=widened, draws=draws, seed=seed)
 
     found = {name: figures(names == name) for name in groups}

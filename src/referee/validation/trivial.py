@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,7 @@ from referee.statistics import (
     mean_score,
     rate,
 )
-from referee.statistics.columns import Floats
+from referee.statistics.columns import Floats, Ints
 from referee.statistics.figures import EQUAL_WITHIN
 from referee.validation.agreement import Trivial
 from referee.validation.joined import Joined
@@ -38,7 +36,7 @@ def trivial_judges(
     both: NDArray[np.bool_],
     x: Floats,
     y: Floats,
-    keys: Sequence[Any] | None,
+    keys: Ints | None,
     figures: Agreement,
     confidence: float,
 ) -> tuple[Trivial, ...]:
@@ -46,13 +44,15 @@ def trivial_judges(
     if figures.baseline is None or len(x) < 2:
         return ()
     out = [_constant(x, y, keys, figures, confidence)]
-    words = np.array([math.nan if count is None else float(count) for count in joined.words])[both]
-    if not np.isnan(words).any() and np.ptp(words) > 0:
-        out.append(_words(words, x, y, keys, confidence))
+    counted = {row: count for row, count in joined.words.counts.items() if both[row]}
+    words = np.array([math.nan if count is None else count for count in counted.values()], dtype=np.float64)
+    if len(words) > 1 and not np.isnan(words).any() and np.ptp(words) > 0:
+        at = np.cumsum(both)[list(counted)] - 1
+        out.append(_words(words, x[at], y[at], None if keys is None else keys[at], confidence))
     return tuple(out)
 
 
-def _constant(x: Floats, y: Floats, keys: Sequence[Any] | None, figures: Agreement, confidence: float) -> Trivial:
+def _constant(x: Floats, y: Floats, keys: Ints | None, figures: Agreement, confidence: float) -> Trivial:
     assert figures.baseline is not None
     median, commonest = figures.baseline.median, figures.baseline.commonest
     off, judge_off = np.abs(y - median), np.abs(x - y)
@@ -69,11 +69,11 @@ def _constant(x: Floats, y: Floats, keys: Sequence[Any] | None, figures: Agreeme
     )
 
 
-def _words(words: Floats, x: Floats, y: Floats, keys: Sequence[Any] | None, confidence: float) -> Trivial:
+def _words(words: Floats, x: Floats, y: Floats, keys: Ints | None, confidence: float) -> Trivial:
     if len(words) > MOST_ROWS:
         chosen = np.linspace(0, len(words) - 1, MOST_ROWS).astype(np.int64)
         words, x, y = words[chosen], x[chosen], y[chosen]
-        keys = None if keys is None else [keys[int(at)] for at in chosen]
+        keys = None if keys is None else keys[chosen]
     if len(words) > EXACT_ROWS:
         edges = np.unique(np.quantile(words, np.linspace(0, 1, CLASSES + 1)[1:-1]))
         classes = np.searchsorted(edges, words, side="right")

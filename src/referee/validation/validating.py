@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,21 +23,21 @@ from referee.statistics import (
     krippendorff_alpha,
     label_agreement,
 )
-from referee.statistics.columns import Floats
+from referee.statistics.columns import Floats, Ints
 from referee.validation.agreement import Clusters, Columns, Scale, Validation
 from referee.validation.asking import Question, read_scale
+from referee.validation.cells import Cell, Cells
+from referee.validation.clusters import ALONE
 from referee.validation.disagreements import disagreements
 from referee.validation.distributions import calibration, levels
-from referee.validation.joined import ALONE, Joined, Sides, join, number_sides
-from referee.validation.people import Cell, HumanScale
+from referee.validation.joined import Joined, Sides, join, number_sides
+from referee.validation.people import HumanScale
 from referee.validation.reading import advise, labels_to_tell, read
 from referee.validation.subgroups import subgroups
 from referee.validation.trivial import trivial_judges
 
 ALIGNMENT_ROWS = 5_000
 """Rows that the check for misaligned columns looks at: their first so many, in their order."""
-MANY_CLUSTERS, MANY_DRAWS = 20_000, 400
-"""Above so many groups of rows no more than so many resamples: the intervals are a few thousandths wide by then."""
 MOST_LABELS = 10
 """Levels up to which whole scores are also shown as labels, with a confusion matrix."""
 
@@ -79,7 +79,7 @@ def validate(
         name: what to call the judge.
         people: what to call those who rated, in the plural: `the authors`.
         confidence: nominal coverage of the intervals.
-        draws: resamples of the bootstrap, which is used from 300 clusters on; at most 400 above 20,000 of them.
+        draws: resamples of the bootstrap, which is used from 300 clusters on.
         seed: equal seeds give equal intervals.
 
     Raises:
@@ -135,11 +135,9 @@ def validation_of(
         both &= kept
     left_out = _left_out(joined, table.sides, kept)
     clusters = clusters_of(joined, both)
-    keys = None if joined.clusters is None else [joined.clusters[at] for at in np.flatnonzero(both)]
+    keys = joined.marks(both)
     x, y = table.sides.judge[both], table.sides.human[both]
     scale = table.sides.scale
-    if clusters.count > MANY_CLUSTERS:
-        draws = min(draws, MANY_DRAWS)
     options: dict[str, Any] = {"confidence": confidence, "draws": draws, "seed": seed}
     figures: Agreement | None = None
     if table.kind == "numbers":
@@ -171,17 +169,17 @@ def validation_of(
         calibration=() if table.kind == "labels" else calibration(scale, x, y, keys, confidence),
         disagreements=() if brief else disagreements(opened, positions, x, y, joined),
         cost=opened.cost,
-        mass=sum(joined.masses) / len(joined.masses) if joined.masses else None,
+        mass=_mean_mass(joined),
         repeats=joined.repeats,
         reading=(),
         advice=(),
         labels_to_tell=labels_to_tell(figures),
         confidence=confidence,
         columns=Columns(
-            judge=x.tolist(),
-            human=y.tolist(),
-            clusters=keys if keys is not None else list(range(len(x))),
-            rows=[joined.index[at] for at in positions],
+            judge=x,
+            human=y,
+            clusters=np.arange(len(x)) if keys is None else keys,
+            rows=np.array(joined.index, dtype=np.int64)[both],
         ),
         people=people,
     )
@@ -228,11 +226,20 @@ def table_of(
         whole = all(end.is_integer() for end in wanted_scale) and wanted_scale[1] - wanted_scale[0] >= 2
         scale = Scale(*wanted_scale, whole, {} if scale is None else scale.labels, True)
     if not (scale is not None and scale.labels) and not any(joined.label):
-        said = [value for value in joined.judge if value is not None]
-        told = [value for row in joined.human for value in row if value is not None]
-        if said and told and all(isinstance(value, str) for value in (*said, *told)):
+        sides = ([joined.judge], joined.human.people)
+        if all(_only_labels(columns) for columns in sides):
             return _labels_only(joined, known)
     return Table("numbers", number_sides(joined, scale, None if human_scale is None else HumanScale(*human_scale)), ())
+
+
+def _only_labels(columns: Sequence[Cells]) -> bool:
+    """Whether the columns hold labels and no number."""
+    return any(column.texts for column in columns) and all(np.isnan(column.numbers()).all() for column in columns)
+
+
+def _mean_mass(joined: Joined) -> float | None:
+    masses = joined.detail("mass")
+    return float(np.nanmean(masses)) if "mass" in joined.details else None
 
 
 def _labels_only(joined: Joined, known: tuple[str, ...]) -> Table:
@@ -246,10 +253,10 @@ def _labels_only(joined: Joined, known: tuple[str, ...]) -> Table:
         )
     number = {name: float(at) for at, name in enumerate(names)}
 
-    def codes(column: Sequence[Cell]) -> Floats:
+    def codes(column: Iterable[Cell]) -> Floats:
         return np.array([math.nan if value is None else number[str(value)] for value in column])
 
-    width = max(len(row) for row in joined.human)
+    width = len(joined.human.people)
     ratings = np.full((len(joined), width), np.nan)
     for at, row in enumerate(joined.human):
         for person, value in enumerate(row):
@@ -269,13 +276,16 @@ def _majority(row: Sequence[Cell]) -> Cell:
 def _left_out(joined: Joined, sides: Sides, kept: NDArray[np.bool_] | None) -> dict[str, int]:
     counts: Counter[str] = Counter()
     no_label = np.isnan(sides.human)
-    for at, why in enumerate(joined.missing):
+    others = no_label if kept is None else no_label | ~kept
+    unscored = np.isnan(sides.judge)
+    for at in np.flatnonzero(others | unscored).tolist():
+        why = joined.missing[at]
         if why is not None:
             counts[why] += 1
         elif no_label[at]:
             tied = any(value is not None for value in joined.human[at])
             counts["people disagree" if tied else "no label"] += 1
-        elif kept is not None and not kept[at]:
+        else:
             counts["not scored by another judge"] += 1
     return dict(counts.most_common())
 
@@ -285,7 +295,7 @@ def clusters_of(joined: Joined, both: NDArray[np.bool_]) -> Clusters:
     n = int(both.sum())
     if joined.clusters is None or joined.cluster_field is None:
         return Clusters(None, n, False, "every row stands alone")
-    count = len({joined.clusters[at] for at in np.flatnonzero(both)})
+    count = len(np.unique(joined.clusters[both]))
     which = "repeats of a row" if joined.cluster_field == "row_index" else f"rows with the same {joined.cluster_field}"
     found = f"; found by looking, --cluster {ALONE} treats every row alone" if joined.detected else ""
     return Clusters(
@@ -307,7 +317,7 @@ def _label_figures(
     both: NDArray[np.bool_],
     x: Floats,
     y: Floats,
-    keys: Sequence[Any] | None,
+    keys: Ints | None,
     options: dict[str, Any],
 ) -> LabelAgreement | None:
     if table.kind == "labels":
@@ -315,7 +325,7 @@ def _label_figures(
         sides = [[table.names[int(code)] for code in column] for column in (x, y)]
         return label_agreement(sides[0], sides[1], labels=names, clusters=keys, **options)
     scale = table.sides.scale
-    seen = sorted({*x.tolist(), *y.tolist()})
+    seen = sorted({*np.unique(x).tolist(), *np.unique(y).tolist()})
     levels = list(scale.levels) or seen
     if not seen or len(levels) > MOST_LABELS or not set(seen) <= set(levels):
         return None
@@ -336,7 +346,7 @@ def _people(
     ratings = table.sides.ratings[both]
     if ratings.shape[1] < 2 or not ((~np.isnan(ratings)).sum(axis=1) >= 2).any():
         return None, None
-    keys = None if joined.clusters is None else [joined.clusters[at] for at in np.flatnonzero(both)]
+    keys = joined.marks(both)
     few = len(np.unique(ratings[~np.isnan(ratings)])) <= 50
     level = "nominal" if table.kind == "labels" else "ordinal" if few else "interval"
     alpha = krippendorff_alpha(ratings, level, clusters=keys, **options)

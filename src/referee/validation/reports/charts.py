@@ -72,7 +72,7 @@ def scatter(validation: Validation) -> alt.TopLevelMixin:
             "judge": judge[row],
             "x": human[row] + dx,
             "y": judge[row] + dy,
-            "row": validation.columns.rows[row],
+            "row": int(validation.columns.rows[row]),
         }
         for row, dx, dy in zip(kept.tolist(), *apart, strict=True)
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from referee.pages.page import Page, capital, columns, fold, table, text, tile, tiles
 from referee.statistics import LabelAgreement
 from referee.validation.agreement import Disagreement, Validation
@@ -108,10 +110,8 @@ def pictures(page: Page, found: Validation) -> str:
 
 
 def _between(found: Validation) -> bool:
-    levels = set(found.scale.levels)
-    return found.kind == "numbers" and any(
-        value not in levels for value in (*found.columns.judge, *found.columns.human)
-    )
+    columns = (found.columns.judge, found.columns.human)
+    return found.kind == "numbers" and not all(np.isin(column, found.scale.levels).all() for column in columns)
 
 
 def _about_scores(found: Validation) -> str:
