@@ -38,8 +38,9 @@ chaos: setup ## kill -9 a run, and a job's server, 20 times each, and compare wi
 soak: setup ## 50,000 rollouts with faults and two kills, every row accounted for; RECORD=1 keeps it
 	@$(BIN)/python soak/rollouts.py $(if $(RECORD),--record)
 
-interop: $(INSTALLED) ## let the real nemo-platform 0.1.1 and 0.6.0 talk to our server (downloads 2 GB); RECORD=1 keeps it
+interop: $(INSTALLED) ## let the real nemo-platform and nemo-gym talk to our servers, and ours to theirs (downloads 3 GB); RECORD=1 keeps it
 	@$(BIN)/python interop/platform_clients.py $(if $(RECORD),--record) $(ARGS)
+	@$(BIN)/python interop/real_gym.py $(if $(RECORD),--record) $(ARGS)
 
 check: $(INSTALLED) ## look at format, lint and types
 	@$(BIN)/ruff format --check .

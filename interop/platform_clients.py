@@ -11,7 +11,6 @@ import gzip
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,9 +24,9 @@ from referee.testing import ScriptedEndpoint, ScriptedHub
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from record import record  # noqa: E402
+from scratch import FOLDER, environment, version_of  # noqa: E402
 
 VERSIONS = ("0.1.1", "0.6.0")
-PYTHONS = ("python3.12", "python3.13")
 NOT_THERE = "this release has none"
 WORDS = ("nothing", "one", "two", "three", "four")
 
@@ -36,18 +35,19 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--record", action="store_true", help="keep it in docs/measured.md")
     options.add_argument("--python", help="a Python 3.12 or 3.13, where none is on the PATH")
-    options.add_argument("--environments", type=Path, default=ROOT / "build" / "interop")
+    options.add_argument("--environments", type=Path, default=FOLDER)
     given = options.parse_args()
     lines: list[str] = []
     failed = 0
     for version in VERSIONS:
-        python = environment(version, given.environments, given.python)
+        package = f"nemo-platform[nemo-evaluator-plugin]=={version}"
+        python = environment(given.environments / version, package, given.python)
         with platform() as (url, judge):
             steps = flow(python, url, judge)
         done = [step for step in steps if step["note"] != NOT_THERE]
         bad = [step for step in done if not step["ok"]]
         failed += len(bad)
-        lines += [f"nemo-platform {version} ({python_version(python)}): {len(done) - len(bad)} of {len(done)} steps"]
+        lines += [f"nemo-platform {version} ({version_of(python)}): {len(done) - len(bad)} of {len(done)} steps"]
         lines += [f"  {mark(step)} {step['seconds']:6.2f} s  {step['step']}" for step in steps]
         lines += [f"       {step['step']}: {step['note'].partition(chr(10))[0]}" for step in bad] + [""]
         print("\n".join(lines[-len(steps) - len(bad) - 2 :]), flush=True)
@@ -61,37 +61,6 @@ def mark(step: dict[str, Any]) -> str:
     if step["note"] == NOT_THERE:
         return "-   "
     return "ok  " if step["ok"] else "FAIL"
-
-
-def environment(version: str, folder: Path, given: str | None) -> Path:
-    """The Python of an environment with that version installed, made where it is not there yet."""
-    target = folder / version
-    python = target / "bin" / "python"
-    if not (target / ".installed").exists():
-        found = given or next((path for name in PYTHONS if (path := shutil.which(name)) and works(path)), None)
-        if found is None:
-            sys.exit(
-                f"nemo-platform {version} needs Python 3.12 or 3.13, and none of {', '.join(PYTHONS)} is on the PATH: "
-                "name one, as in make interop ARGS='--python /path/to/python3.12'"
-            )
-        print(f"installing nemo-platform {version} into {target} (about a gigabyte)", flush=True)
-        subprocess.run([found, "-m", "venv", "--clear", str(target)], check=True)
-        # pip's resolver does not come to an end on these requirements; uv's does within seconds.
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "uv"], check=True)
-        package = f"nemo-platform[nemo-evaluator-plugin]=={version}"
-        subprocess.run([str(target / "bin" / "uv"), "pip", "install", "--python", str(python), package], check=True)
-        (target / ".installed").touch()
-    return python
-
-
-def works(python: str) -> bool:
-    """Whether it can be run; a version manager puts names on the PATH that stand for nothing."""
-    return subprocess.run([python, "--version"], capture_output=True).returncode == 0
-
-
-def python_version(python: Path) -> str:
-    said = subprocess.run([str(python), "--version"], capture_output=True, text=True, check=True)
-    return said.stdout.strip()
 
 
 @contextmanager

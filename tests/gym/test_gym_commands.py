@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import running_gym as tools
 import yaml
 
 from referee.gym import commands
+from referee.gym.commands.status import describe_running
+from referee.gym.running import RunningServer
 
 NAMES = [name for name in vars(commands) if name.startswith("ng_")]
 
@@ -73,3 +76,14 @@ def test_help_and_version(workshop: Any) -> None:
     assert workshop.command("run", "--help").stdout.startswith('ng_run "+config_paths=[FILE,…]"')
     facts = json.loads(workshop.command("version", "+json=true").stdout)
     assert {"referee", "python", "dependencies"} <= facts.keys()
+
+
+def test_status_takes_the_original_head_server_s_list() -> None:
+    listed = {"process_name": "env", "server_type": "resources_servers", "name": "env", "url": "http://h:1", "pid": 7}
+    servers = [
+        RunningServer({**listed, "uptime_seconds": None, "start_time": time.time() - 61}, True),
+        RunningServer({**listed, "uptime_seconds": None, "start_time": None}, False),
+    ]
+    first, second, _ = describe_running(servers).splitlines()
+    assert first.split("  ")[-1] in ("up 1m 1s", "up 1m 2s")
+    assert second.endswith("process 7")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -44,7 +46,7 @@ def describe_running(servers: Sequence[RunningServer]) -> str:
             f"{server.listed['server_type']}/{server.listed['name']}",
             server.listed["url"],
             f"process {server.listed['pid']}",
-            f"up {_duration(server.listed['uptime_seconds'])}",
+            _uptime(server.listed),
         )
         for server in servers
     ]
@@ -52,6 +54,14 @@ def describe_running(servers: Sequence[RunningServer]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     healthy = sum(server.answers for server in servers)
     return "\n".join([*lines, f"{len(servers)} servers, {healthy} answer, {len(servers) - healthy} do not"])
+
+
+def _uptime(listed: Mapping[str, Any]) -> str:
+    # The original's head server says when a server was started, and leaves the rest to whoever asks.
+    seconds, started = listed.get("uptime_seconds"), listed.get("start_time")
+    if seconds is None and started is not None:
+        seconds = time.time() - started
+    return "" if seconds is None else f"up {_duration(seconds)}"
 
 
 def _duration(seconds: float) -> str:
