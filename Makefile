@@ -40,7 +40,7 @@ soak: setup ## 50,000 rollouts with faults and two kills, every row accounted fo
 
 interop: $(INSTALLED) ## let the real nemo-platform and nemo-gym talk to our servers, and ours to theirs (downloads 3 GB); RECORD=1 keeps it
 	@$(BIN)/python interop/platform_clients.py $(if $(RECORD),--record) $(ARGS)
-	@$(BIN)/python interop/real_gym.py $(if $(RECORD),--record) $(ARGS)
+	@$(BIN)/python interop/real_gym.py $(if $(RECORD),--record) $(if $(RAY),--ray $(RAY)) $(ARGS)
 
 check: $(INSTALLED) ## look at format, lint and types
 	@$(BIN)/ruff format --check .

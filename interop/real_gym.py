@@ -3,7 +3,7 @@
 The walk-through's environment with one scripted endpoint as policy and judge. It gets an environment of its own under
 build/interop; its `ng_run` makes one more for each server, by uv and with its packages' default index, 1 GB for all.
 Its Ray gives up where a process of its own takes more than 15 seconds to start; on a slow machine start one by
-`ray start --head` with patience, and name it: `--ray 127.0.0.1:6379`. `--record` keeps what was seen.
+`ray start --head` with patience, and name it: `make interop RAY=127.0.0.1:6379`. `--record` keeps what was seen.
 """
 
 from __future__ import annotations
@@ -108,12 +108,13 @@ def main() -> int:
     options.add_argument("--python", help="a Python 3.12 or 3.13, where none is on the PATH")
     options.add_argument("--environments", type=Path, default=FOLDER)
     options.add_argument("--ray", help="the address of a Ray cluster that runs already, for its servers")
-    given, _ = options.parse_known_args()
+    given = options.parse_args()
     python = environment(given.environments / f"nemo-gym-{VERSION}", f"nemo-gym=={VERSION}", given.python)
     ours, theirs = our_side(), their_side(python, given.environments / f"nemo-gym-{VERSION}-servers", given.ray)
+    with_ray = "with a Ray that ran before" if given.ray else "started by its ng_run alone"
     parts = [
         both(f"the collector of nemo-gym {VERSION} ({version_of(python)}), our servers", theirs, ours),
-        both(f"our collector, the servers of nemo-gym {VERSION}", ours, theirs),
+        both(f"our collector, the servers of nemo-gym {VERSION}, {with_ray}", ours, theirs),
     ]
     lines = [line for part in parts for line in [*part.lines(), ""]]
     print("\n".join(lines), flush=True)
