@@ -151,6 +151,22 @@ def test_figures_do_not_depend_on_the_order_of_rows(values: list[float], order: 
 
 
 @pytest.mark.shared
+def test_counts_of_two_runs_are_those_of_one_run() -> None:
+    outcomes: list[Outcome] = [
+        Scored(1.0, "good", {"mass": 0.5}),
+        Scored(0.0, "bad"),
+        Unclear("why", ""),
+        Failed("timeout", ""),
+        Scored(1.0, "good", {"mass": 0.7}),
+    ]
+    parts = [Aggregator([rubric_judge()]) for _ in range(2)]
+    for at, outcome in enumerate(outcomes):
+        metrics, _, unscored = record({rubric_judge().name: Verdict({"quality": outcome})})
+        parts[at % 2].add(metrics, unscored)
+    parts[0].absorb(parts[1])
+    assert parts[0].result().scores == [aggregated(rubric_judge(), outcomes)]
+
+
 @pytest.mark.parametrize("generation", ["0.1", "0.6"])
 def test_a_client_of_each_generation_gets_the_fields_it_was_recorded_with(generation: str) -> None:
     recording = next(WIRE.glob(f"nemo-platform-{generation}.*.jsonl"), None) if WIRE.is_dir() else None

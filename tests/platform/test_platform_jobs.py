@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import time
 
 from running_platform import jsonl, judge, some_rows, spec
+
+from referee.testing import ScriptedEndpoint
 
 
 def test_inline_rows_from_submit_to_result(platform, model):
@@ -46,3 +49,20 @@ def test_a_key_from_the_vault_reaches_the_judge_and_nothing_else(platform, model
     assert model.requests[0].headers["authorization"] == f"Bearer {key}"
     for file in (tmp_path / "data").rglob("*"):
         assert not file.is_file() or key.encode() not in file.read_bytes(), file
+
+
+def test_a_shard_is_begun_before_the_last_row_of_the_one_before_has_its_answer(platform):
+    arrived = {}
+
+    def latency(body):
+        question = body["messages"][0]["content"].splitlines()[0]
+        arrived[question] = time.monotonic()
+        return 1.5 if question in ("question 2", "question 3") else 0.05
+
+    with ScriptedEndpoint('{"helpfulness": 3}', latency=latency) as endpoint:
+        name = platform.run(spec(endpoint.url, some_rows(10), parallelism=3))
+        most = endpoint.served.most_in_flight
+    assert arrived["question 7"] - arrived["question 3"] < 1.5
+    assert most <= 4  # three, and one that the endpoint has not counted off yet; by themselves, two shards had five
+    assert [row["row_index"] for row in platform.rows(name)] == list(range(10))
+    assert platform.aggregate(name)["helpfulness"]["count"] == 10

@@ -56,6 +56,11 @@ class Aggregator:
                 for score, why in scores.items():
                     self._missing[metric, score].miss(why)
 
+    def absorb(self, other: Aggregator) -> None:
+        """Count what another has counted of other rows with the same metrics."""
+        for place, tally in other._missing.items():
+            self._missing[place].absorb(tally)
+
     def result(self, *, qualified: bool = True) -> AggregatedMetricResult:
         """The figures so far; `qualified` names are `<metric>.<score>`, others the score's name alone."""
         return AggregatedMetricResult(
@@ -121,6 +126,14 @@ class _Tally:
             self._failed[why["kind"]] += 1
         else:
             self._unclear += 1
+
+    def absorb(self, other: _Tally) -> None:
+        self.values.extend(other.values)
+        self._labels.update(other._labels)
+        for detail, found in other._details.items():
+            self._details.setdefault(detail, array("d")).extend(found)
+        self._unclear += other._unclear
+        self._failed.update(other._failed)
 
     def figures(self, name: str) -> AggregateScore:
         values = sorted(self.values)

@@ -24,6 +24,7 @@ from referee.evaluation.record import record, to_line
 from referee.evaluation.rows_file import KnownLine, RowsFile
 from referee.evaluation.target import Target
 from referee.inference import Budget, Caller, CallOptions, Meter, Transport
+from referee.inference.connections import Connections
 from referee.inference.endpoint import Secrets
 from referee.judge import Judge, Model
 
@@ -46,6 +47,7 @@ class Run:
         budget: the most this run may use.
         secrets: finds keys by name; the environment by default.
         transports: by url scheme, to be used instead of the built-in ones.
+        connections: those of other runs, to be used instead of `secrets` and `transports`.
         keep: is given each outcome, in row order (a run in memory keeps them so).
         watch: is given the run's counters when it begins, and again as rows end.
         requests: whether the folder's rows hold each model call with its answer, which the journal has anyway.
@@ -62,6 +64,7 @@ class Run:
     budget: Budget | None = None
     secrets: Secrets | None = None
     transports: dict[str, Transport] | None = None
+    connections: Connections | None = None
     keep: Callable[[RowOutcome], None] | None = None
     watch: Watch | None = None
     requests: bool = False
@@ -73,6 +76,7 @@ class RunReport:
 
     Args:
         aggregate: the figures of each score.
+        counted: what they were made of, to be put together with that of other runs.
         progress: rows, unclear and failed ones, calls, tokens, cost.
         hash: the content hash of what was run.
         structures: by model and endpoint, the kind of structured output it took, where that was not a JSON schema.
@@ -81,6 +85,7 @@ class RunReport:
     """
 
     aggregate: AggregatedMetricResult
+    counted: Aggregator
     progress: Progress
     hash: str
     structures: dict[str, str] = field(default_factory=dict[str, str])
@@ -150,7 +155,12 @@ async def _execute(job: Run, rows: RowSource, folder: OutputFolder, *, kept: boo
     complete = False
     try:
         async with Caller(
-            job.calls, journal=folder.journal, meter=meter, secrets=job.secrets, transports=job.transports
+            job.calls,
+            journal=folder.journal,
+            meter=meter,
+            secrets=job.secrets,
+            transports=job.transports,
+            connections=job.connections,
         ) as caller:
             if job.calls.replay != "reread":
                 for model in _models(job):
@@ -179,7 +189,7 @@ async def _execute(job: Run, rows: RowSource, folder: OutputFolder, *, kept: boo
         if kept and not complete and not results.all_or_nothing:
             folder.drop_aggregate()  # that of an earlier run says nothing of the rows that are there now
     aggregate = results.aggregator.result()
-    report = RunReport(aggregate, progress, folder.hash, structures, folder.path if kept else None)
+    report = RunReport(aggregate, results.aggregator, progress, folder.hash, structures, folder.path if kept else None)
     if kept:
         folder.write_judge()
         folder.write_aggregate(summary(report))

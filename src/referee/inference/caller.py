@@ -14,8 +14,8 @@ from typing import Literal
 
 from referee.errors import ConversionError
 from referee.exchange import Failure, Request, Response, read_reply, read_usage
-from referee.inference.endpoint import EMBEDDED, Endpoint, Secrets, open_endpoint
-from referee.inference.http import HttpTransport
+from referee.inference.connections import Connections
+from referee.inference.endpoint import Endpoint, Secrets
 from referee.inference.journal import Journal, Place, as_json_line
 from referee.inference.meter import Meter
 from referee.inference.retries import RetryPolicy, not_json, refusal
@@ -65,6 +65,8 @@ class Caller:
         meter: counts usage and holds the budget.
         secrets: finds keys by name; the environment by default.
         transports: by url scheme, to be used instead of the built-in ones.
+        connections: those of other runs, to be used instead of `secrets` and `transports` and left open; by default
+            the caller has its own.
     """
 
     def __init__(
@@ -75,24 +77,20 @@ class Caller:
         meter: Meter | None = None,
         secrets: Secrets | None = None,
         transports: Mapping[str, Transport] | None = None,
+        connections: Connections | None = None,
     ) -> None:
         self.options = options
         self.journal = journal
         self.meter = meter or Meter()
-        self._secrets = secrets
-        self._given = transports or {}
-        self._transports: dict[str, Transport] = dict(self._given)
-        self._endpoints: dict[tuple[str | None, ...], Endpoint] = {}
-        self._by_model: dict[int, tuple[Endpoint, Model]] = {}
+        self._connections = connections or Connections(secrets, transports)
+        self._has_own = connections is None
 
     async def __aenter__(self) -> Caller:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        for scheme, transport in self._transports.items():
-            if scheme not in self._given:
-                await transport.aclose()
-        self._transports = dict(self._given)
+    async def __aexit__(self, *exit: object) -> None:
+        if self._has_own:
+            await self._connections.__aexit__(*exit)
 
     def endpoint(self, model: Model) -> Endpoint:
         """The endpoint of a model; the same one for models at the same place with the same key.
@@ -101,21 +99,12 @@ class Caller:
             DefinitionError: its url is not one.
             SecretError: its key was not found.
         """
-        known = self._by_model.get(id(model))
-        if known is not None:
-            return known[0]
-        key = (model.url, model.api, model.api_key_secret, repr(model.default_headers))
-        if model.url == EMBEDDED:
-            key = (*key, model.name)
-        if key not in self._endpoints:
-            self._endpoints[key] = open_endpoint(model, self.options.concurrency, self._secrets, self._given)
-        self._by_model[id(model)] = (self._endpoints[key], model)
-        return self._endpoints[key]
+        return self._connections.endpoint(model, self.options.concurrency)
 
     @property
     def endpoints(self) -> list[Endpoint]:
         """The endpoints in use."""
-        return list(self._endpoints.values())
+        return self._connections.endpoints
 
     async def call(self, model: Model, request: Request, calls: RowCalls, step: int) -> Answer:
         """The answer to `request`, from the journal or from the model."""
@@ -177,7 +166,7 @@ class Caller:
                 if self.meter.exhausted:
                     return Failure("budget", f"not sent: the budget of {self.meter.budget} is used up")
                 begun = time.perf_counter()
-                reply = await self._transport(endpoint).post(
+                reply = await self._connections.transport(endpoint).post(
                     endpoint.url, endpoint.encoder.encode(request, structure), endpoint.headers, self.options.timeouts
                 )
             except TransportError as error:
@@ -247,17 +236,3 @@ class Caller:
         if isinstance(answer, Failure):
             return replace(answer, message=f"{endpoint.url}: {answer.message}")
         return answer
-
-    def _transport(self, endpoint: Endpoint) -> Transport:
-        transport = self._transports.get(endpoint.scheme)
-        if transport is None:
-            transport = self._transports[endpoint.scheme] = self._open_transport(endpoint.scheme)
-        return transport
-
-    def _open_transport(self, scheme: str) -> Transport:
-        if scheme == EMBEDDED:
-            from referee.inference.embedded import EmbeddedTransport
-
-            return EmbeddedTransport()
-        http = self._transports.get("https") or self._transports.get("http")
-        return http if isinstance(http, HttpTransport) else HttpTransport()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -16,8 +16,12 @@ from referee.platform.services import Services
 from referee.platform.settings import Settings
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, loaded: Callable[[], None] | None = None) -> FastAPI:
     """The application over the data folder of these settings, which it has from its start-up until it is shut down.
+
+    Args:
+        settings: where and with what.
+        loaded: is called when all is imported that jobs need, which is some time after requests are answered.
 
     Raises:
         PlatformError: the settings are not safe; at start-up, the data folder or the database cannot be used.
@@ -28,7 +32,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         services = Services(settings)
         app.state.services = services
-        runner = Runner(services)
+        runner = Runner(services, loaded)
         services.wake = runner.wake
         try:
             runner.start()

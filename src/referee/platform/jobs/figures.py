@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,22 @@ from referee.platform.jobs.spec import JobSpec
 _AFTER_ITEM, _REQUESTS = b',"sample":', b',"requests":'
 
 
-def aggregate(folder: Path, numbers: Sequence[int], spec: JobSpec) -> AggregatedMetricResult:
-    """The figures of all rows that are there."""
+def aggregate(
+    folder: Path, numbers: Sequence[int], spec: JobSpec, counted: Mapping[int, Aggregator]
+) -> AggregatedMetricResult:
+    """The figures of all rows that are there.
+
+    Args:
+        folder: of the job.
+        numbers: of its shards.
+        spec: of the job.
+        counted: shards that need not be read, as they were counted when they were judged.
+    """
     aggregator = Aggregator(spec.metrics)
     for number in numbers:
+        if number in counted:
+            aggregator.absorb(counted[number])
+            continue
         for line in whole_lines(folder, number):
             aggregator.add(*_scores(line))
     figures = aggregator.result().scores

@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from referee.platform.jobs.states import State
 from referee.platform.problems import not_found
 from referee.platform.services import find_workspace
-from referee.platform.store.tables import Job, Shard
+from referee.platform.store.tables import Job, Shard, Workspace
 
 _MESSAGES = {
     State.pending: "Job is waiting, or its rows are being read",
@@ -25,15 +25,17 @@ _MESSAGES = {
 }
 
 
-def find_job(session: Session, workspace: str, name: str) -> Job:
-    """A job by its names.
+def find_job(session: Session, workspace: str, name: str, *, whole: bool = False) -> Job:
+    """A job by its names; `whole` with what was sent, which may be large.
 
     Raises:
         HTTPException: 404.
     """
-    place = find_workspace(session, workspace)
-    found = session.scalar(select(Job).where(Job.workspace_id == place.id, Job.name == name))
+    rows = select(Job).join(Workspace, Workspace.id == Job.workspace_id)
+    rows = rows.where(Workspace.name == workspace, Job.name == name)
+    found = session.scalar(rows.options(undefer(Job.sent)) if whole else rows)
     if found is None:
+        find_workspace(session, workspace)
         raise not_found("Job", name, workspace)
     return found
 

@@ -7,6 +7,7 @@ happens to a fileset later does not change a job.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ if TYPE_CHECKING:  # the evaluation room is not imported until there is a job
     from referee.platform.jobs.spec import JobSpec
 
 ROWS = "rows.jsonl"
-_LOOK_EVERY = 500
+_LOOK_EVERY, _LOOK_SECONDS = 100, 0.25
 _BUFFER = 1 << 20
 
 
@@ -59,6 +60,7 @@ def materialise(
     part = folder / f"{ROWS}.part"
     cuts: list[Cut] = []
     first = start = offset = count = 0
+    looked = time.monotonic()
     with open(part, "wb", buffering=_BUFFER) as file:
         for line in _lines(services, spec, workspace):
             if count - first == shard_rows:
@@ -68,8 +70,10 @@ def materialise(
             file.write(b"\n")
             offset += len(line) + 1
             count += 1
-            if count % _LOOK_EVERY == 0 and not wanted():
-                raise Interrupted
+            if count % _LOOK_EVERY == 0 and time.monotonic() - looked > _LOOK_SECONDS:
+                looked = time.monotonic()
+                if not wanted():
+                    raise Interrupted
         if count > first:
             cuts.append(Cut(len(cuts), first, count - first, start, offset - start))
         file.flush()

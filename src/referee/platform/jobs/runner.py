@@ -10,7 +10,7 @@ import asyncio
 import logging
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from referee.platform.jobs.board import DatabaseBoard
@@ -26,10 +26,16 @@ _START_SECONDS = 30
 
 
 class Runner:
-    """Works on the jobs of a data folder from `start` until `stop`."""
+    """Works on the jobs of a data folder from `start` until `stop`.
 
-    def __init__(self, services: Services) -> None:
+    Args:
+        services: of the folder.
+        loaded: is called when all is imported that jobs need.
+    """
+
+    def __init__(self, services: Services, loaded: Callable[[], None] | None = None) -> None:
         self._services = services
+        self._loaded = loaded
         self._board = DatabaseBoard(services.database)
         self._maker: asyncio.Task[Worker] | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -103,6 +109,8 @@ class Runner:
         # The evaluation room takes as long to import as all else here, and is not needed to be ready.
         from referee.platform.jobs.work import Worker
 
+        if self._loaded is not None:
+            self._loaded()
         return Worker(self._services, self._board, new_id("worker"))
 
     def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:

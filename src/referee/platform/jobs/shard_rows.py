@@ -6,7 +6,7 @@ into results. A row that could not be read is a JSON text, which says why. Shard
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -30,21 +30,31 @@ class Cut:
 
 
 class ShardRows:
-    """A shard, for `RowSource`; rows keep their position in the job."""
+    """A shard, for `RowSource`; rows keep their position in the job.
 
-    def __init__(self, path: Path, cut: Cut) -> None:
+    Args:
+        path: of the job's rows.
+        cut: which of them.
+        given_out: is called when the last row was given out, or no more are wanted.
+    """
+
+    def __init__(self, path: Path, cut: Cut, given_out: Callable[[], None]) -> None:
         self._path = path
         self._cut = cut
+        self._given_out = given_out
         self.description = f"rows {cut.first_row} to {cut.first_row + cut.rows - 1}"
 
     def read(self) -> Generator[Row]:
         """The rows, in order."""
         index = self._cut.first_row
-        with open(self._path, "rb", buffering=_BUFFER) as file:
-            file.seek(self._cut.offset)
-            for line in islice(file, self._cut.rows):
-                yield row_of_line(index, line[:-1])
-                index += 1
+        try:
+            with open(self._path, "rb", buffering=_BUFFER) as file:
+                file.seek(self._cut.offset)
+                for line in islice(file, self._cut.rows):
+                    yield row_of_line(index, line[:-1])
+                    index += 1
+        finally:
+            self._given_out()
 
     def count(self) -> int:
         """How many there are."""

@@ -1,4 +1,4 @@
-"""Working on one job: cut its rows, judge shard after shard with the evaluation engine, write its aggregate.
+"""Working on one job: cut its rows, judge its shards with the evaluation engine, write its aggregate.
 
 All of it can be cut off at any moment and gone on with: the rows file appears whole or not at all, and a shard goes on
 from its journal.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,23 +16,17 @@ from pathlib import Path
 import orjson
 from fastapi import HTTPException
 
-from referee.data import RowSource
-from referee.errors import EvaluationError, RefereeError, RunStopped
-from referee.evaluation.plan import StopRule
-from referee.evaluation.progress import Progress
-from referee.evaluation.runs import Run, execute
-from referee.platform.jobs.board import Board, Counts, Task
+from referee.errors import RefereeError
+from referee.evaluation.aggregate import Aggregator
+from referee.platform.jobs.board import Board, Task
 from referee.platform.jobs.figures import aggregate
+from referee.platform.jobs.judging import Judging
 from referee.platform.jobs.log import write_log
-from referee.platform.jobs.materialise import ROWS, Interrupted, materialise
-from referee.platform.jobs.results import AGGREGATE, shard_folder, tally
-from referee.platform.jobs.shard_rows import Cut, ShardRows
+from referee.platform.jobs.materialise import Interrupted, materialise
+from referee.platform.jobs.results import AGGREGATE
 from referee.platform.jobs.spec import JobSpec, check_urls, read_spec
 from referee.platform.jobs.states import State
-from referee.platform.keyring import read_secret
 from referee.platform.services import Services
-
-_HEARTBEAT = 1.0
 
 
 @dataclass(frozen=True)
@@ -93,58 +87,17 @@ class Worker:
         return await asyncio.to_thread(self.board.cut, task.job_id, cuts)
 
     async def _judge(self, task: Task, spec: JobSpec, log: Callable[[str], None]) -> None:
-        while (cut := await asyncio.to_thread(self.board.claim, task.job_id, self.name)) is not None:
-            known = await asyncio.to_thread(self.board.task, task.job_id)
-            if known is None:
-                return
-            await self._shard(known, spec, cut, log)
+        known = await asyncio.to_thread(self.board.task, task.job_id)  # it has shards now, and their number of rows
+        if known is None:
+            return
+        judging = Judging(self.services, self.board, self.name, known, spec, log)
+        await judging.judge()
         current = await asyncio.to_thread(self.board.task, task.job_id)
         if current is None or current.state is not State.active:
             return
-        await asyncio.to_thread(self._write_aggregate, task, spec)
+        await asyncio.to_thread(self._write_aggregate, task, spec, judging.counted)
         if await asyncio.to_thread(self.board.move, task.job_id, State.completed):
             log("completed")
-
-    async def _shard(self, task: Task, spec: JobSpec, cut: Cut, log: Callable[[str], None]) -> None:
-        folder = self.services.job_folder(task.job_id)
-        seen: list[Progress] = []
-
-        def secret(name: str) -> str:
-            return read_secret(self.services, name, task.workspace, spec.aliases)
-
-        def watch(progress: Progress) -> None:
-            if not seen:
-                seen.append(progress)
-
-        run = replace(
-            spec.run(),
-            rows=RowSource(ShardRows(folder / ROWS, cut)),
-            output=shard_folder(folder, cut.number),
-            limit=None,
-            secrets=secret,
-            keep=StopRule(spec.metrics, spec.config, online=spec.target is not None).check,
-            watch=watch,
-            requests=True,
-        )
-        beating = asyncio.create_task(self._beat(task.job_id, cut, seen))
-        finish = partial(self.board.finish, task.job_id, cut, self.name)
-        try:
-            counts = await _run(run, folder, cut, is_last=cut.first_row + cut.rows == task.rows)
-        except BaseException:
-            await _end(beating)
-            await asyncio.to_thread(finish, _counts(seen), done=False)
-            raise
-        await _end(beating)
-        await asyncio.to_thread(finish, counts, done=True)
-        log(
-            f"rows {cut.first_row:,} to {cut.first_row + cut.rows - 1:,} are done: "
-            f"{counts.unclear:,} unclear, {counts.failed:,} failed"
-        )
-
-    async def _beat(self, job_id: str, cut: Cut, seen: list[Progress]) -> None:
-        while True:
-            await asyncio.sleep(_HEARTBEAT)
-            await asyncio.to_thread(self.board.heartbeat, job_id, cut, self.name, _counts(seen))
 
     async def _fail(self, task: Task, reason: str, log: Callable[[str], None]) -> None:
         await asyncio.to_thread(self._write_aggregate, task)
@@ -154,46 +107,17 @@ class Worker:
     def _spec(self, job_id: str) -> JobSpec:
         return read_spec(orjson.loads(self.board.sent(job_id)).get("spec", {}))
 
-    def _write_aggregate(self, task: Task, spec: JobSpec | None = None) -> None:
+    def _write_aggregate(
+        self, task: Task, spec: JobSpec | None = None, counted: Mapping[int, Aggregator] | None = None
+    ) -> None:
         """Write the figures of all rows that have their outcome, where there are any."""
         folder = self.services.job_folder(task.job_id)
         numbers = sorted(int(shard.name) for shard in (folder / "shards").glob("[0-9]*"))
         if not numbers:
             return
         spec = spec or self._spec(task.job_id)
-        figures = aggregate(folder, numbers, spec).to_wire(spec.generation)
+        figures = aggregate(folder, numbers, spec, counted or {}).to_wire(spec.generation)
         _write(folder / AGGREGATE, orjson.dumps(figures, option=orjson.OPT_INDENT_2))
-
-
-async def _run(run: Run, folder: Path, cut: Cut, *, is_last: bool) -> Counts:
-    """Judge a shard to its end.
-
-    A run in which every call failed is stopped early; where the job has no rows left (`is_last`), they all have their
-    outcome, and that is a result.
-
-    Raises:
-        RefereeError: it did not come to its end.
-    """
-    try:
-        await execute(run)
-    except RunStopped as stopped:
-        counts = await asyncio.to_thread(tally, folder, cut.number)
-        if isinstance(stopped, EvaluationError) or counts.done < cut.rows or not is_last:
-            raise
-        return counts
-    return await asyncio.to_thread(tally, folder, cut.number)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-def _counts(seen: list[Progress]) -> Counts:
-    if not seen:
-        return Counts(0, 0, 0)
-    progress = seen[0]
-    return Counts(progress.rows, progress.unclear_rows, progress.failed_rows)
 
 
 def _reason(error: Exception) -> str:

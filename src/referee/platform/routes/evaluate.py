@@ -82,7 +82,7 @@ def submit(workspace: str, body: NewJob, services: Shared) -> dict[str, Any]:
 def retrieve(workspace: str, name: str, services: Shared) -> dict[str, Any]:
     """One job."""
     with services.database.reading() as session:
-        job = find_job(session, workspace, name)
+        job = find_job(session, workspace, name, whole=True)
         return job_shape(job, workspace, done_rows(session, [job.id]).get(job.id, 0))
 
 

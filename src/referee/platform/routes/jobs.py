@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Response
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from referee.platform.jobs.log import read_log, write_log
 from referee.platform.jobs.lookup import done_rows, find_job, job_shape, listed_shape, status_shape
@@ -40,7 +40,7 @@ def list_evaluations(workspace: str, services: Shared, wanted: Paged) -> dict[st
 def retrieve(workspace: str, name: str, services: Shared) -> dict[str, Any]:
     """One job."""
     with services.database.reading() as session:
-        job = find_job(session, workspace, name)
+        job = find_job(session, workspace, name, whole=True)
         return listed_shape(job, workspace, done_rows(session, [job.id]).get(job.id, 0))
 
 
@@ -132,7 +132,7 @@ def _page(workspace: str, services: Services, wanted: Paged, shape: Any) -> dict
         "updated_at": Job.updated_at,
     }
     with services.database.reading() as session:
-        rows = select(Job).where(Job.workspace_id == find_workspace(session, workspace).id)
+        rows = select(Job).where(Job.workspace_id == find_workspace(session, workspace).id).options(undefer(Job.sent))
         page = wanted.within(session, rows, columns)
         done = done_rows(session, [job.id for (job,) in page.rows])
 
@@ -160,6 +160,6 @@ def _move(services: Services, workspace: str, name: str, state: State) -> dict[s
 
 
 def _locked(session: Session, workspace: str, name: str) -> Job:
-    job = find_job(session, workspace, name)
+    job = find_job(session, workspace, name, whole=True)
     session.refresh(job, with_for_update=True)
     return job

@@ -94,7 +94,8 @@ class StoredFile(Base, kw_only=True):
 class Job(Base, kw_only=True):
     """A job: its spec as it was sent, and where it stands.
 
-    `sent` is the spec's JSON; `generation` the clients' that sent it (`0.1` or `0.6`). `rows` is known once the rows
+    `sent` is the spec's JSON, with all rows that were sent inline, so it is read only where it is asked for
+    (`undefer`); `generation` the clients' that sent it (`0.1` or `0.6`). `rows` is known once the rows
     are cut into shards. `version` counts the changes of `status`.
     """
 
@@ -111,7 +112,7 @@ class Job(Base, kw_only=True):
     name: Mapped[str] = mapped_column(_NAME)
     description: Mapped[str | None] = mapped_column(Text, default=None)
     project: Mapped[str | None] = mapped_column(String(255), default=None)
-    sent: Mapped[str] = mapped_column(Text, repr=False)
+    sent: Mapped[str] = mapped_column(Text, repr=False, deferred=True)
     generation: Mapped[str] = mapped_column(String(8))
     custom_fields: Mapped[dict[str, Any]] = mapped_column(JSON, default_factory=dict)
     status: Mapped[str] = mapped_column(String(16), default="created")
