@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 _LOOK = re.compile(r"/api/(?P<kind>models|datasets|spaces)/(?P<repo>[^/]+/[^/]+)(?:/revision/(?P<revision>.+))?")
+_TREE = re.compile(r"/api/(?P<kind>models|datasets|spaces)/(?P<repo>[^/]+/[^/]+)/tree/(?P<revision>[^/]+)")
 _FILE = re.compile(r"/(?:(?P<kind>datasets|spaces)/)?(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 _LOOKS_UP_EVERY = 0.02  # seconds, for the word that it is to stop
 
@@ -86,12 +87,14 @@ def _handler(hub: ScriptedHub) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             path = unquote(urlsplit(self.path).path)
-            look, file = _LOOK.fullmatch(path), _FILE.fullmatch(path)
+            look, tree, file = _LOOK.fullmatch(path), _TREE.fullmatch(path), _FILE.fullmatch(path)
             if look is not None and look["kind"] == hub.kind and self._may(look["repo"]):
                 self._look(look["repo"], look["revision"])
             elif file is not None and (file["kind"] or "models") == hub.kind and self._may(file["repo"]):
                 self._file(file["repo"], file["revision"], file["path"])
-            elif look is None and file is None:
+            elif tree is not None and tree["kind"] == hub.kind and self._may(tree["repo"]):
+                self._list(tree["repo"], tree["revision"])
+            elif look is None and tree is None and file is None:
                 self._say(404, b"", {})
 
         def _may(self, repository: str) -> bool:
@@ -119,6 +122,16 @@ def _handler(hub: ScriptedHub) -> type[BaseHTTPRequestHandler]:
             ]
             told = {"id": repository, "sha": hub.sha(repository), "private": False, "siblings": files}
             self._say(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
+
+        def _list(self, repository: str, revision: str) -> None:
+            """All files, in the form of a folder's listing."""
+            if not self._known(repository, revision):
+                return
+            files = [
+                {"type": "file", "path": path, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                for path, content in hub.repositories[repository].items()
+            ]
+            self._say(200, json.dumps(files).encode(), {"Content-Type": "application/json"})
 
         def _file(self, repository: str, revision: str, path: str) -> None:
             if not self._known(repository, revision):

@@ -45,6 +45,11 @@ def ng_test() -> int:
     return _start("test")
 
 
+def ng_prepare_data() -> int:
+    """Check the datasets of agents, and put them together for training."""
+    return _start("prepare_data")
+
+
 def ng_collect_rollouts() -> int:
     """Roll rows out with a running agent, and keep rewards and figures."""
     return _start("collect_rollouts")

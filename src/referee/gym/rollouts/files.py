@@ -12,6 +12,8 @@ from typing import Any, Self
 import orjson
 
 from referee.appending import append_whole, cut_torn_line
+from referee.data.files import find_files
+from referee.data.row import Row
 from referee.errors import OutputError
 from referee.gym.rollouts.keys import Json
 
@@ -83,6 +85,19 @@ def read_objects(path: Path) -> Iterator[tuple[bytes, Json]]:
                     f"take the line out, or choose another file"
                 )
             yield line, value
+
+
+def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """The rows of a file of people's, which may be compressed, with the numbers of their lines; blank ones are no rows.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    for source in find_files(path, "jsonl"):
+        with source.open() as stream:
+            for number, line in enumerate(stream, 1):
+                if stripped := line.strip():
+                    yield number, Row(number - 1, stripped, f"{path.name}, line", number)
 
 
 def set_aside(path: Path) -> Path | None:

@@ -10,15 +10,16 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from referee.data.files import find_files
 from referee.data.row import Row
 from referee.errors import ConfigurationError, DataError
 from referee.gym.configuration.wording import did_you_mean
+from referee.gym.rollouts.files import numbered_rows
 from referee.gym.rollouts.keys import AGENT_REF, PARAMETERS, ROLLOUT, TASK, Json, agent_of
 from referee.gym.rollouts.settings import ANY_AGENT, CollectionSettings
 
@@ -65,8 +66,8 @@ def materialize(settings: CollectionSettings, agents: Collection[str], into: Pat
     plan = Plan()
     materializer = _Materializer(settings, agents, plan)
     with into.open("wb") as file:
-        for line, number, where in _lines(settings):
-            file.writelines(materializer.rollouts(Row(number - 1, line, where, number), number))
+        for number, row in islice(numbered_rows(settings.input), settings.limit):
+            file.writelines(materializer.rollouts(row, number))
     if not plan.rollouts:
         first = plan.bad[0].message if plan.bad else "it is empty"
         raise DataError(f"{settings.input} holds no row that could be rolled out: {first}")
@@ -133,19 +134,6 @@ class _Materializer:
     def _repeats_of(self, agent: str) -> int:
         assert not isinstance(self._settings.repeats, int)
         return self._settings.repeats.get(agent) or self._settings.repeats.get(ANY_AGENT) or 0
-
-
-def _lines(settings: CollectionSettings) -> Iterator[tuple[bytes, int, str]]:
-    """The lines of the input that are not blank, with their numbers and where they are from."""
-    left = settings.limit
-    for source in find_files(str(settings.input), "jsonl"):
-        with source.open() as stream:
-            for number, line in enumerate(stream, 1):
-                if left == 0:
-                    return
-                if stripped := line.strip():
-                    left = None if left is None else left - 1
-                    yield stripped, number, f"{settings.input.name}, line"
 
 
 def _seeded(parameters: Json, seed: int) -> Json:
