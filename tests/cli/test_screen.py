@@ -12,7 +12,7 @@ from collections import Counter
 
 from rich.console import Console
 
-from referee.cli.screen import Screen, line, troubles
+from referee.cli.screen import Screen, status_of
 from referee.evaluation.progress import Progress
 from referee.inference import Meter
 from referee.testing import ScriptedEndpoint
@@ -33,7 +33,7 @@ def under_way() -> Progress:
 
 
 def test_a_plain_line_says_how_far_and_how_fast():
-    text = line(under_way())
+    text = status_of(under_way()).line
     assert text.startswith("412 of 1,000 rows, 15 s left, 4")
     assert text.endswith("3 unclear, 1 failed, 182k tokens, $0.41, 2 from the journal, 3 tries failed")
 
@@ -41,7 +41,7 @@ def test_a_plain_line_says_how_far_and_how_fast():
 def test_rows_that_cannot_be_counted_have_no_time_left():
     progress = under_way()
     progress.total = None
-    assert line(progress).startswith("412 rows, ")
+    assert status_of(progress).line.startswith("412 rows, ")
 
 
 def test_without_a_terminal_a_line_every_so_often():
@@ -57,12 +57,12 @@ def test_without_a_terminal_a_line_every_so_often():
 
 def test_trouble_is_said_while_there_is_time():
     progress = under_way()
-    assert troubles(progress) == []
+    assert status_of(progress).troubles == []
     progress.first_failure = (7, "timeout", "http://x did not answer within 60 s")
     progress.unclear_rows = 300
     progress.reasons["the judge wrote none of A, B"] = 300
     progress.examples["the judge wrote none of A, B"] = "I think\nit is fine."
-    assert troubles(progress) == [
+    assert status_of(progress).troubles == [
         "first failure: row 7, timeout: http://x did not answer within 60 s",
         "most verdicts are unclear: the judge wrote none of A, B. It wrote: I think it is fine.",
     ]

@@ -13,7 +13,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from referee.cli.screen import stdout
 from referee.errors import DataError
 from referee.evaluation.recorded import replay
 from referee.exchange import Failure, excerpt, read_reply
@@ -21,6 +20,7 @@ from referee.inference.journal import Journal
 from referee.inference.journal_contents import Contents, contents
 from referee.judge import Exchange, Failed, Outcome, Scored, Unclear
 from referee.readable import duration, plural, value
+from referee.terminal import stdout
 
 _MOST_REASONS = 20
 _MOST_ROWS = 8

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from referee.cli.screen import stdout
+from referee.terminal import stdout
 
 if TYPE_CHECKING:
     from referee.statistics import Estimate

@@ -33,7 +33,7 @@ def show(found: Shown, render: Callable[[Shown], None], *, report: Path | None, 
 
 
 def _write(path: Path, answer: Answer, *, say: bool) -> None:
-    from referee.cli.screen import stdout
+    from referee.terminal import stdout
     from referee.validation.reports import write_report
 
     write_report(path, answer)

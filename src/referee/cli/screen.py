@@ -1,38 +1,20 @@
-"""What a run shows while it works: a bar on a terminal, a plain line every few seconds elsewhere. All on stderr.
-
-A thread of its own looks at the run's counters and draws, so that the clock moves on while an endpoint is slow and a
-fast run is not held up by its picture.
-"""
+"""What `evaluate` shows while it works: the run's counters, as a status that is drawn from time to time."""
 
 from __future__ import annotations
 
-import sys
-import threading
 import time
-from typing import Self
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from referee.evaluation.progress import Progress
 from referee.exchange import excerpt
 from referee.readable import amount, duration, money
+from referee.terminal import LINE_EVERY, Status, StatusScreen
 
-_DRAWN_EVERY = 0.25
-_LINE_EVERY = 5.0
 _SOON = 20
 
 
-def stdout() -> Console:
-    """Standard output, as wide as the terminal, or 100 columns where it is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=100)
-
-
-class Screen:
+class Screen(StatusScreen):
     """A context manager; its `watch` goes into the run.
 
     Args:
@@ -41,13 +23,10 @@ class Screen:
         line_every: seconds between the lines where there is no terminal.
     """
 
-    def __init__(self, title: str, console: Console | None = None, *, line_every: float = _LINE_EVERY) -> None:
-        self._console = console or Console(file=sys.stderr, highlight=False)
-        self._every = _DRAWN_EVERY if self._console.is_terminal else line_every
+    def __init__(self, title: str, console: Console | None = None, *, line_every: float = LINE_EVERY) -> None:
+        super().__init__(self._now, console, line_every=line_every)
         self._title = title
         self._progress: Progress | None = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._draw, name="referee-screen", daemon=True)
 
     @property
     def progress(self) -> Progress | None:
@@ -57,63 +36,25 @@ class Screen:
     def watch(self, progress: Progress) -> None:
         """Take the run's counters; they are looked at from time to time."""
         if self._progress is None:
-            self._console.print(self._title, style="dim", markup=False, soft_wrap=True)
+            self.console.print(self._title, style="dim", markup=False, soft_wrap=True)
         self._progress = progress
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop drawing, and clear away what is drawn."""
-        self._over.set()
-        self._thread.join()
-
-    def _draw(self) -> None:
-        if self._console.is_terminal:
-            with Live(console=self._console, auto_refresh=False, transient=True) as live:
-                while not self._over.wait(self._every):
-                    if self._progress is not None:
-                        live.update(picture(self._progress), refresh=True)
-        else:
-            said: set[str] = set()
-            while not self._over.wait(self._every):
-                if self._progress is not None:
-                    self._console.print(line(self._progress), soft_wrap=True)
-                    for trouble in troubles(self._progress):
-                        if trouble.partition(":")[0] not in said:
-                            said.add(trouble.partition(":")[0])
-                            self._console.print(trouble, soft_wrap=True, markup=False)
+    def _now(self) -> Status | None:
+        return None if self._progress is None else status_of(self._progress)
 
 
-def picture(progress: Progress) -> RenderableType:
-    """A bar with how far the run is, and under it the counts."""
-    bar = Table.grid(padding=(0, 2), expand=True)
-    bar.add_column(ratio=1)
-    bar.add_column(no_wrap=True)
-    bar.add_row(
-        ProgressBar(total=progress.total, completed=progress.rows, pulse=progress.total is None),
-        Text.assemble((_position(progress), "bold"), _left(progress)),
-    )
-    counts = Text("   ").join(Text(text, style=style) for text, style in _counts(progress))
-    return Group(
-        bar,
-        counts,
-        *(Text(trouble, style="yellow", no_wrap=True, overflow="ellipsis") for trouble in troubles(progress)),
-    )
+def status_of(progress: Progress) -> Status:
+    """A run's counters as they are shown."""
+    rows, total = progress.rows, progress.total
+    position, left = f"{rows:,} rows", ""
+    if total is not None:
+        position = f"{rows:,} of {total:,} rows"
+        left = f", {duration((total - rows) / progress.rate)} left" if progress.judged_rows else ""
+    return Status(position, rows, total, left, _counts(progress), _troubles(progress))
 
 
-def line(progress: Progress) -> str:
-    """The same as one plain line."""
-    counts = [text for text, _ in _counts(progress)]
-    return ", ".join([_position(progress) + _left(progress), *counts])
-
-
-def troubles(progress: Progress) -> list[str]:
-    """What a user should know before the run has ended: why a row failed, and why most verdicts are unclear."""
+def _troubles(progress: Progress) -> list[str]:
+    """Why a row failed, and why most verdicts are unclear."""
     found: list[str] = []
     if progress.first_failure is not None:
         row, kind, message = progress.first_failure
@@ -124,18 +65,6 @@ def troubles(progress: Progress) -> list[str]:
             f"most verdicts are unclear: {reason}. It wrote: {excerpt(progress.examples.get(reason, ''), 200)}"
         )
     return found
-
-
-def _position(progress: Progress) -> str:
-    if progress.total is None:
-        return f"{progress.rows:,} rows"
-    return f"{progress.rows:,} of {progress.total:,} rows"
-
-
-def _left(progress: Progress) -> str:
-    if progress.total is None or not progress.judged_rows:
-        return ""
-    return f", {duration((progress.total - progress.rows) / progress.rate)} left"
 
 
 def _counts(progress: Progress) -> list[tuple[str, str]]:

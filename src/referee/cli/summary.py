@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from referee.cli.screen import stdout
 from referee.evaluation.figures import AggregateRubricScore, AggregateScore
 from referee.evaluation.runs import RunReport, summary
 from referee.readable import amount, duration, money, spark, value
+from referee.terminal import stdout
 
 _MOST_BINS = 21
 _MOST_LABELS = 4

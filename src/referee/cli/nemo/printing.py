@@ -38,7 +38,7 @@ def print_many(things: Iterable[Mapping[str, Any]], columns: Sequence[str], form
         from rich import box
         from rich.table import Table
 
-        from referee.cli.screen import stdout
+        from referee.terminal import stdout
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in columns:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from referee.errors import RunStopped
 from referee.exits import INTERRUPTED, SOME_FAILED
-from referee.gym.commands.collection_screen import CollectionScreen, report
+from referee.gym.commands.collection_screen import report, status_of
 from referee.gym.commands.frame import run_command, warn
 from referee.gym.configuration import Configuration, load_configuration
 from referee.gym.configuration.overrides import parse_command_line
@@ -27,6 +27,7 @@ from referee.gym.rollouts.settings import KEYS, read_settings
 from referee.gym.running import fetch_configuration
 from referee.gym.server import ServerClient
 from referee.gym.serving import allow_many_connections
+from referee.terminal import StatusScreen
 
 USAGE = """
     ng_collect_rollouts +agent_name=NAME +input_jsonl_fpath=ROWS.jsonl [+output_jsonl_fpath=OUT.jsonl]
@@ -94,7 +95,7 @@ async def run_collection(prepared: Prepared, running: Configuration, route: Call
     stopped: RunStopped | None = None
     figures: list[Figures] = []
     try:
-        with CollectionScreen(collection):
+        with StatusScreen(lambda: status_of(collection)):
             try:
                 await collect(prepared, client, collection, stop, route)
             except RunStopped as error:

@@ -1,16 +1,10 @@
-"""What a collection shows: a bar while it runs, or a line every few seconds where there is no terminal, and its end."""
+"""What a collection shows: its status while it goes on, and its end."""
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from referee.exchange import excerpt
@@ -18,70 +12,20 @@ from referee.gym.rollouts.collect import Collection
 from referee.gym.rollouts.prepare import Prepared
 from referee.gym.rollouts.remarks import unreadable
 from referee.readable import amount, duration, money
+from referee.terminal import Status
 
-_DRAWN_EVERY = 0.25
-_LINE_EVERY = 5.0
 _SOON = 20
 
 
-class CollectionScreen:
-    """A context manager that draws on standard error, by a thread of its own.
-
-    Args:
-        collection: what is drawn.
-        console: where; standard error by default.
-    """
-
-    def __init__(self, collection: Collection, console: Console | None = None) -> None:
-        self._collection = collection
-        self._console = console or Console(file=sys.stderr, highlight=False)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._draw, name="collection-screen", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _draw(self) -> None:
-        if self._console.is_terminal:
-            with Live(console=self._console, auto_refresh=False, transient=True) as live:
-                while not self._over.wait(_DRAWN_EVERY):
-                    live.update(picture(self._collection), refresh=True)
-            return
-        said: set[str] = set()
-        while not self._over.wait(_LINE_EVERY):
-            self._console.print(line(self._collection), soft_wrap=True, markup=False)
-            for trouble in troubles(self._collection):
-                if trouble[:20] not in said:
-                    said.add(trouble[:20])
-                    self._console.print(trouble, soft_wrap=True, markup=False)
+def status_of(collection: Collection) -> Status:
+    """A collection as it is shown while it goes on."""
+    done, total = collection.finished, collection.total
+    left = f", {duration((total - done) / collection.rate)} left" if collection.tried else ""
+    position = f"{done:,} of {total:,} rollouts"
+    return Status(position, done, total, left, _counts(collection), _troubles(collection))
 
 
-def picture(collection: Collection) -> RenderableType:
-    """A bar with how far it is, and under it the counts."""
-    bar = Table.grid(padding=(0, 2), expand=True)
-    bar.add_column(ratio=1)
-    bar.add_column(no_wrap=True)
-    bar.add_row(
-        ProgressBar(total=collection.total, completed=collection.finished),
-        Text.assemble((_position(collection), "bold"), _left(collection)),
-    )
-    counts = Text("   ").join(Text(text, style=style) for text, style in _counts(collection))
-    words = (Text(trouble, style="yellow", no_wrap=True, overflow="ellipsis") for trouble in troubles(collection))
-    return Group(bar, counts, *words)
-
-
-def line(collection: Collection) -> str:
-    """The same as one plain line."""
-    return ", ".join([_position(collection) + _left(collection), *(text for text, _ in _counts(collection))])
-
-
-def troubles(collection: Collection) -> list[str]:
-    """What a user should know before the end."""
+def _troubles(collection: Collection) -> list[str]:
     found: list[str] = []
     if (first := collection.first_failure) is not None:
         found.append(f"first failure: {first.where}, {first.kind}: {excerpt(first.message, 300)}")
@@ -138,16 +82,6 @@ def _summary(collection: Collection) -> str:
 def _figures(figures: Mapping[str, Any]) -> str:
     shown = [f"{name} {value:.4g}" for name, value in figures.items() if isinstance(value, int | float)]
     return ", ".join(shown[:8]) + (", …" if len(shown) > 8 else "")
-
-
-def _position(collection: Collection) -> str:
-    return f"{collection.finished:,} of {collection.total:,} rollouts"
-
-
-def _left(collection: Collection) -> str:
-    if not collection.tried:
-        return ""
-    return f", {duration((collection.total - collection.finished) / collection.rate)} left"
 
 
 def _counts(collection: Collection) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +18,7 @@ from referee.gym.rollouts.profile import Profile
 from referee.gym.rollouts.profile_page import COLUMNS, WORDS, profile_page
 from referee.gym.rollouts.profiling import write_profile
 from referee.gym.rollouts.settings import KeyReader, beside
+from referee.terminal import stdout
 
 KEYS = (
     "rollouts_jsonl_fpath",
@@ -77,9 +78,7 @@ def run(arguments: Sequence[str]) -> int:
     page = beside(rollouts, "_reward_profile", ".html")
     profile_page(found).write(page)
     found.written += (page,)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 110
+    console = stdout()
     for part in screen(found, shown):
         console.print(part, soft_wrap=isinstance(part, Text))
     return 0
