@@ -38,9 +38,10 @@ chaos: setup ## kill -9 a run, and a job's server, 20 times each, and compare wi
 soak: setup ## 50,000 rollouts with faults and two kills, every row accounted for; RECORD=1 keeps it
 	@$(BIN)/python soak/rollouts.py $(if $(RECORD),--record)
 
-interop: $(INSTALLED) ## let the real nemo-platform and nemo-gym talk to our servers, and ours to theirs (downloads 3 GB); RECORD=1 keeps it
+interop: $(INSTALLED) ## let the real nemo-platform and nemo-gym talk to our servers and ours to theirs, and trainers call our rewards (downloads 3 GB); RECORD=1
 	@$(BIN)/python interop/platform_clients.py $(if $(RECORD),--record) $(ARGS)
 	@$(BIN)/python interop/real_gym.py $(if $(RECORD),--record) $(if $(RAY),--ray $(RAY)) $(ARGS)
+	@$(BIN)/python interop/trainers.py $(if $(RECORD),--record)
 
 check: $(INSTALLED) ## look at format, lint and types
 	@$(BIN)/ruff format --check .

@@ -151,6 +151,14 @@ def test_one_answer_in_one_call(here: Path) -> None:
     assert referee.verify("example_multi_step", row, "That is 0.")["reward"] == 1.0
 
 
+def test_one_without_a_judge_needs_none() -> None:
+    with Environment.load("answer_check") as environment:
+        assert [environment.verify({"expected_answer": "42"}, said)["reward"] for said in ("It is\n42", "43")] == [
+            1.0,
+            0.0,
+        ]
+
+
 def test_the_key_is_found_by_its_name_and_stays_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_JUDGE_KEY", "sk-very-secret-1")
     judge = {"name": "m", "api_key_secret": "MY_JUDGE_KEY"}

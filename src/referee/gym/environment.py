@@ -161,7 +161,8 @@ class Environment:
     def judges(self) -> set[str]:
         """The names of the model servers that the environment calls, as far as its settings tell."""
         named = set(_texts(self.config.settings)) & set(self._apps)
-        served = getattr(self._server, "served", None)
+        # One that is defined without judges has a check instead, and nobody to ask.
+        served = None if getattr(self._server, "judges", None) == [] else getattr(self._server, "served", None)
         for model in served.routes.values() if served is not None else ():
             named.update(name for name in self._apps if model.url.startswith(f"server://{name}/"))
         return named
