@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from referee.gym.api.aggregation import compute_aggregate_metrics, describe, pass_at_k
-from referee.gym.api.pass_at_k import compute_pass_majority_metrics, compute_subset_metrics, highest_k_metrics
+from referee.gym.api.pass_at_k import (
+    add_avg_sample_std_dev,
+    compute_pass_majority_metrics,
+    compute_subset_metrics,
+    highest_k_metrics,
+)
 
 
 def row(task: int, reward: float, **fields: Any) -> dict[str, Any]:
@@ -121,3 +126,14 @@ def test_benchmark_figures_of_subsets() -> None:
     assert found["easy/pass@1/right"] == 100.0
     assert found["hard/pass@1/right"] == 0.0
     assert {key.partition("/")[0] for key in found} == {"easy", "hard"}
+
+
+def test_how_far_the_rollouts_of_a_task_differ_on_average() -> None:
+    tasks = [[row(0, 1.0), row(0, 0.0), row(0, 1.0)], [row(1, 0.5), row(1, 0.5)], [row(2, 1.0)]]
+    metrics, scored, names, largest = compute_pass_majority_metrics(tasks)
+    add_avg_sample_std_dev(metrics, scored, names, largest)
+    assert metrics["pass@1[avg-of-2]/accuracy/avg_sample_std_dev"] == pytest.approx(statistics.stdev([1, 0]) / 2)
+    assert metrics["pass@1[avg-of-3]/accuracy/avg_sample_std_dev"] == pytest.approx(statistics.stdev([1, 0, 1]) / 2)
+    assert not highest_k_metrics(metrics, "pass@1[avg-of-{k}]").keys() & {
+        "pass@1[avg-of-3]/accuracy/avg_sample_std_dev"
+    }

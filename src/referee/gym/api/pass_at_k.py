@@ -62,6 +62,23 @@ def compute_pass_majority_metrics(
     return metrics, scored, names, largest
 
 
+def add_avg_sample_std_dev(
+    metrics: Row, all_score_dicts: Sequence[Sequence[Mapping[str, float]]], score_names: Sequence[str], max_k: int
+) -> None:
+    """Add to the figures of `compute_pass_majority_metrics` how far the first k rollouts of a task differ on average:
+    `pass@1[avg-of-k]/<score>/avg_sample_std_dev`, the mean over tasks of their standard deviation, not in per cent.
+
+    Args:
+        metrics: the figures, which are added to.
+        all_score_dicts, score_names, max_k: what came with them.
+    """
+    for k in range(2, max_k + 1):
+        for name in score_names:
+            firsts = [[scores[name] for scores in task[:k] if name in scores] for task in all_score_dicts]
+            if spreads := [statistics.stdev(first) for first in firsts if len(first) > 1]:
+                metrics[f"pass@1[avg-of-{k}]/{name}/avg_sample_std_dev"] = statistics.fmean(spreads)
+
+
 def compute_subset_metrics(
     tasks: Sequence[Sequence[Mapping[str, Any]]],
     subset_key: str,
