@@ -7,6 +7,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 MODEL := .venv/.model
 PIP := -m pip install --quiet --quiet --disable-pip-version-check
+# Tests start our commands some hundred times: what Python compiled is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
 WHOLE := --group dev --editable '.[all]' --editable compat/nemo
 
 .PHONY: help setup demo test bench simulate chaos soak check format constraints clean
