@@ -23,7 +23,7 @@ def test_each_question_has_an_answer_of_each_quality() -> None:
 
 @pytest.mark.local
 def test_the_demo_measures_four_judges_and_writes_its_report(weights: str, tmp_path: Path) -> None:
-    first = CliRunner().invoke(app, ["demo", "-o", str(tmp_path), "--limit", "5"])
+    first = CliRunner().invoke(app, ["demo", "-o", str(tmp_path), "--limit", "2"])
     assert first.exit_code == 0, first.output
     for judge in ("constant", "answer length", "read as JSON", "probabilities", "longer prompt"):
         assert judge in first.output
@@ -33,6 +33,6 @@ def test_the_demo_measures_four_judges_and_writes_its_report(weights: str, tmp_p
     assert "vegaEmbed" in page
     assert "src=" not in page.split("<script>")[0]  # nothing is loaded from anywhere
     records = (tmp_path / "short" / "journal.jsonl").read_bytes()
-    again = CliRunner().invoke(app, ["demo", "-o", str(tmp_path), "--limit", "5"])
+    again = CliRunner().invoke(app, ["demo", "-o", str(tmp_path), "--limit", "2"])
     assert again.exit_code == 0, again.output
     assert (tmp_path / "short" / "journal.jsonl").read_bytes() == records

@@ -1,7 +1,7 @@
 """Every code block of the README and docs runs.
 
 Blocks of one page run in order, in one empty folder. Python shares its names across the page; shell lines run with the
-project's commands; `# file: NAME` on top of a block writes it to that file; YAML without a name must be a judge or a
+project's commands, in this process where a line is such a command and nothing else; `# file: NAME` on top of a block writes it to that file; YAML without a name must be a judge or a
 part of one, and so must a file that has scores. `ng_run` runs beside what follows it, once it has said that it is
 ready, to the next `ng_run` or the page's end; env.yaml gets a head server on a free port, as pages are tested side by
 side. So has the platform, whose home is a folder of the page's own; it is stopped at the page's end.
@@ -13,18 +13,21 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from in_process import run_here
 
+import referee.cli.nemo
 from referee.cli.nemo.background import stop
 from referee.gym import commands as gym_commands
 from referee.judge import Judge
@@ -39,6 +42,11 @@ HUB = {
             b"".join(b'{"prompt": "p", "response": "worth %d", "helpfulness": %d}\n' % (at, at) for at in range(5))
         )
     }
+}
+COMMANDS: dict[str, Callable[[], Any]] = {
+    "referee": referee.cli.main,
+    "nemo": referee.cli.nemo.main,
+    **{name: main for name, main in vars(gym_commands).items() if name.startswith("ng_")},
 }
 WHOLE: dict[str, Any] = {
     "model": {"url": "http://127.0.0.1:1/v1", "name": "m"},
@@ -168,5 +176,10 @@ def _shell(line: str, page: Path) -> None:
     if line.startswith("make "):
         subprocess.run(["make", "--dry-run", *line.split()[1:]], cwd=ROOT, check=True, capture_output=True)
         return
-    done = subprocess.run(["bash", "-ec", line], capture_output=True, text=True, timeout=110)
+    words = shlex.split(line)
+    main = COMMANDS.get(words[0])
+    if main is not None and not set(line) & set("|<>&;$`"):
+        done = run_here(main, words)
+    else:
+        done = subprocess.run(["bash", "-ec", line], capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}\n{done.stderr}"

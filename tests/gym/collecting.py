@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +52,17 @@ class Gym:
         return path
 
     def collect(self, rows: Path, output: Path, *more: str) -> subprocess.CompletedProcess[str]:
-        """`ng_collect_rollouts`, to its end."""
-        return subprocess.run(self.command(rows, output, *more), **self.options(), text=True, timeout=120, check=False)
+        """`ng_collect_rollouts`, to its end, in this process."""
+        return self.workshop.command("collect_rollouts", *self._words(rows, output, more))
 
     def command(self, rows: Path, output: Path, *more: str) -> list[str]:
+        """The same as a process."""
         code = "from referee.gym.commands import ng_collect_rollouts as run; raise SystemExit(run())"
+        return [sys.executable, "-c", code, *self._words(rows, output, more)]
+
+    def _words(self, rows: Path, output: Path, more: Sequence[str]) -> list[str]:
         named = [] if any("agent_name" in one for one in more) else [f"+agent_name={TOLERANT}"]
-        words = [*named, f"+input_jsonl_fpath={rows}", f"+output_jsonl_fpath={output}", *more]
-        return [sys.executable, "-c", code, *words]
+        return [*named, f"+input_jsonl_fpath={rows}", f"+output_jsonl_fpath={output}", *more]
 
     def options(self) -> dict[str, Any]:
         paths = [os.path.abspath(part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]

@@ -16,6 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from in_process import run_here
+
+from referee.gym import commands
+
 APP = """
 import os, subprocess, sys, time
 from fastapi import FastAPI, Request
@@ -146,16 +150,9 @@ class Workshop:
         (self.root / "env.yaml").write_text(json.dumps(values))
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return subprocess.run(
-            [*_python(name), *arguments],
-            cwd=self.root,
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        """Run a command to its end, in this process."""
+        main = getattr(commands, f"ng_{name}")
+        return run_here(main, [f"ng_{name}", *arguments], self.root, {"NEMO_GYM_EXTRA_ROOTS": ""})
 
     @contextmanager
     def running(self, *arguments: str) -> Iterator[Running]:

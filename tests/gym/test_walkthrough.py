@@ -1,6 +1,7 @@
 """The walk-through's own commands, typed into a shell in an empty folder: from env.yaml to the printed rewards.
 
-What differs from the page is where the endpoint is, where the head server listens, and a folder for `/tmp`.
+What differs from the page is where the endpoint is, where the head server listens, and a folder for `/tmp`. On the
+embedded model the README's own lines do it, which `tests/docs` runs.
 """
 
 from __future__ import annotations
@@ -181,19 +182,3 @@ def test_with_a_judge_of_its_own(desk: Desk) -> None:
         assert {request.body["model"] for request in judge.requests} == {"strict"}
         assert {request.headers["authorization"] for request in judge.requests} == {"Bearer sk-judge-0123"}
         assert {request.headers["authorization"] for request in policy.requests} == {"Bearer sk-0123456789"}
-
-
-@pytest.mark.local
-def test_without_any_key_on_the_embedded_model(weights: str, desk: Desk) -> None:
-    desk.write_env("")
-    folder = "resources_servers/over_refusal_detection/configs"
-    limit = "++over_refusal_detection.resources_servers.over_refusal_detection.judge_responses_create_params"
-    with desk.running(
-        f'ng_run "+config_paths=[{folder}/over_refusal_detection_embedded.yaml]" {limit}.max_output_tokens=12'
-    ):
-        short = COLLECT.replace("1024", "12").rstrip() + " +limit=1"
-        told = desk.shell(short)
-        assert told.returncode == 0, told.stderr + told.stdout
-        printed = desk.shell(ONE_LINER).stdout.splitlines()
-    assert len(printed) == 1
-    assert all(re.fullmatch(r"Reward: (0\.0|0\.5|1\.0) \| Complied: (True|False)", line) for line in printed)

@@ -184,7 +184,7 @@ def _run(bodies: list[dict[str, Any]], settings: EngineSettings, at_once: bool) 
 
 
 def test_the_same_request_gets_the_same_bits_from_any_slot_after_any_other(weights: str) -> None:
-    numbers = ["2 + 2?\nAnswer: 4.", "2 + 3?\nAnswer: the moon.", "seven times six?\nAnswer: it is 42, as 7 · 6 = 42."]
+    numbers = ["2 + 2?\nAnswer: 4.", "seven times six?\nAnswer: it is 42, as 7 · 6 = 42."]
     bodies = [
         {**JUDGED, "messages": [JUDGED["messages"][0], {"role": "user", "content": f"Question: What is {question}"}]}
         | {"response_format": AS_JSON, "logprobs": True, "top_logprobs": 20}
