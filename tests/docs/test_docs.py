@@ -1,11 +1,12 @@
 """Every code block of the README and docs runs.
 
 Blocks of one page run in order, in one empty folder. Python shares its names across the page; shell lines run with the
-project's commands, in this process where a line is such a command and nothing else; `# file: NAME` on top of a block writes it to that file; YAML without a name must be a judge or a
-part of one, and so must a file that has scores. `ng_run` runs beside what follows it, once it has said that it is
-ready, to the next `ng_run` or the page's end; env.yaml gets a head server on a free port, as pages are tested side by
-side. So has the platform, whose home is a folder of the page's own; it is stopped at the page's end.
-`make` lines are looked up in the Makefile, since running them here would run this test again.
+project's commands, in this process where a line is such a command and nothing else; `# file: NAME` on top of a block
+writes it to that file; YAML without a name must be a judge or a part of one, and so must a file that has scores.
+`ng_run` runs beside what follows it, once it is ready, to the next `ng_run` or the page's end; env.yaml
+gets a head server on a free port, as pages are tested side by side. So has the platform, whose home is a folder of the
+page's own; it is stopped at the page's end. `make` lines are looked up in the Makefile, since running them here would
+run this test again.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from typing import Any
 
 import pytest
 import yaml
-from in_process import run_here
 
 import referee.cli.nemo
+from in_process import run_here
 from referee.cli.nemo.background import stop
 from referee.gym import commands as gym_commands
 from referee.judge import Judge

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from in_process import run_here
-
 from referee.gym import commands
 
 APP = """
