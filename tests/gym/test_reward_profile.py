@@ -181,7 +181,9 @@ def test_the_screen_shows_the_lowest_and_what_counted_for_nothing(
     assert command(f"+rollouts_jsonl_fpath={collection}", "+show=2") == 0
     printed = capsys.readouterr().out
     assert printed.startswith("7 rollouts of 3 tasks: mean reward 0.357, pass@1 0.25, pass@2 0.42.\n")
-    assert "5 rollouts failed (4 refused, 1 timeout) and are in no figure." in printed
+    assert "5 rollouts failed (4 refused, 1 timeout); no figure counts failures." in printed
+    assert "Unclear verdicts: 1 of 7; their rewards count." in printed
+    assert "Of 2 tasks rolled out several times 0 always passed, 1 never. In 1 all rewards are equal" in printed
     assert "The judge cost $2.25." in printed
     assert "question 1" in printed
     assert "question 0" not in printed

@@ -104,7 +104,7 @@ def screen(found: Profile, shown: int) -> Iterator[RenderableType]:
 
 def _table(found: Profile, shown: int) -> Table:
     rows = found.tasks if len(found.tasks) <= shown else found.lowest(shown)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1, 0, 0))
     columns = [column for column in COLUMNS if column.fits(found)]
     for column in columns:
         words = column.name in WORDS

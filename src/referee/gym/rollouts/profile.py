@@ -160,15 +160,16 @@ class Profile:
             always = sum(task.passed == task.rewarded for task in several)
             never = sum(not task.passed for task in several)
             equal = sum(not task.spread for task in several)
-            yield (
-                f"Of {plural(len(several), 'task')} rolled out several times {always:,} always passed, {never:,} "
-                f"never. In {equal:,} all rewards are equal: by comparing them a policy learns nothing."
+            said = (
+                f"{always:,} always passed, {never:,} never" if always + never else "none always passed, and none never"
             )
+            learnt = f" In {equal:,} all rewards are equal: by comparing them a policy learns nothing." if equal else ""
+            yield f"Of {plural(len(several), 'task')} rolled out several times {said}.{learnt}"
         if unclear := self.total(lambda task: task.unclear):
-            yield f"{unclear:,} of {self.rewarded:,} rewards stand for a verdict that was unclear; they count."
+            yield f"Unclear verdicts: {unclear:,} of {self.rewarded:,}; their rewards count."
         if failed := self.kinds.total():
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.kinds.most_common())
-            yield f"{plural(failed, 'rollout')} failed ({kinds}) and are in no figure."
+            yield f"{plural(failed, 'rollout')} failed ({kinds}); no figure counts failures."
         if missing := self.total(lambda task: task.missing):
             yield f"{plural(missing, 'rollout')} of what was asked for {'is' if missing == 1 else 'are'} missing."
         if self.bad_rows:
