@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def check_unchanged(settings: CollectionSettings, earlier: Earlier, planned: Pat
     Raises:
         OutputError: rollouts that were collected would be other ones now.
     """
-    before, now = _digests(settings.materialized), _digests(planned)
+    before, now = _differing(settings.materialized, planned)
     if before == now:
         return
     for key in [key for key in earlier.tried if before.get(key) != now.get(key)]:
@@ -118,12 +119,16 @@ def check_unchanged(settings: CollectionSettings, earlier: Earlier, planned: Pat
         )
 
 
-def _digests(path: Path) -> dict[Key, int]:
-    return {
-        key: int.from_bytes(blake2b(line, digest_size=8).digest())
-        for line, row in read_objects(path)
-        if (key := key_of(row)) is not None
-    }
+def _differing(before: Path, now: Path) -> tuple[dict[Key, int], dict[Key, int]]:
+    """Digests of the rows of two files, by key, but for those that both have on the same line: mostly all of them."""
+    digests: tuple[dict[Key, int], dict[Key, int]] = ({}, {})
+    for rows in zip_longest(read_objects(before), read_objects(now)):
+        if None not in rows and rows[0][0] == rows[1][0]:
+            continue
+        for row, into in zip(rows, digests, strict=True):
+            if row is not None and (key := key_of(row[1])) is not None:
+                into[key] = int.from_bytes(blake2b(row[0], digest_size=8).digest())
+    return digests
 
 
 def _describe(settings: CollectionSettings, changed: set[Key], planned: Path) -> list[str]:
