@@ -133,7 +133,7 @@ def test_the_ks() -> None:
 def test_the_headline_is_of_nearly_all_tasks(tmp_path: Path) -> None:
     rows = [scored(task, at, float(task == at)) for task in range(3) for at in range(8 if task else 5)]
     found = write_profile(save(tmp_path, rows), None)
-    assert [(one.k, one.tasks) for one in found.pass_at_ks()] == [(1, 3), (2, 3), (4, 3), (8, 2)]
+    assert [(one.k, one.tasks) for one in found.pass_at_ks] == [(1, 3), (2, 3), (4, 3), (8, 2)]
     assert found.headline == 4
 
 

@@ -77,19 +77,19 @@ def run(arguments: Sequence[str]) -> int:
         )
     page = beside(rollouts, "_reward_profile", ".html")
     profile_page(found).write(page)
-    found.written += (page,)
     console = stdout()
-    for part in screen(found, shown):
+    for part in screen(found, shown, (*found.written, page)):
         console.print(part, soft_wrap=isinstance(part, Text))
     return 0
 
 
-def screen(found: Profile, shown: int) -> Iterator[RenderableType]:
+def screen(found: Profile, shown: int, written: Sequence[Path]) -> Iterator[RenderableType]:
     """What a terminal shows: the reading, the table of tasks, and the files.
 
     Args:
         found: the profile.
         shown: tasks in the table.
+        written: the files.
     """
     for sentence in found.reading():
         yield Text(sentence)
@@ -98,7 +98,7 @@ def screen(found: Profile, shown: int) -> Iterator[RenderableType]:
         left = len(found.tasks) - shown
         which = "1 task with a higher mean is" if left == 1 else f"{left:,} tasks with higher means are"
         yield Text(f"{which} not shown (+show=N shows more); the files have all.", style="dim")
-    for path in found.written:
+    for path in written:
         yield Text(f"written: {path}", style="dim")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class PassAtK:
     tasks: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Profile:
     """A collection's rewards.
 
@@ -88,7 +89,7 @@ class Profile:
 
     rollouts: Path
     threshold: float
-    tasks: list[TaskProfile] = field(default_factory=list[TaskProfile])
+    tasks: Sequence[TaskProfile]
     kinds: Counter[str] = field(default_factory=Counter[str])
     bad_rows: int = 0
     written: tuple[Path, ...] = ()
@@ -119,22 +120,23 @@ class Profile:
         """The most rollouts of a task that count."""
         return max((task.rewarded for task in self.tasks), default=0)
 
-    @property
+    @cached_property
     def headline(self) -> int:
         """The largest k of `pass_at_ks` that nearly all tasks have rollouts for: where some failed, pass@k of the few
         that kept all of theirs says little of the rest."""
         tasks = sum(task.rewarded > 0 for task in self.tasks)
-        return max((one.k for one in self.pass_at_ks() if one.tasks >= _NEARLY_ALL * tasks), default=1)
+        return max((one.k for one in self.pass_at_ks if one.tasks >= _NEARLY_ALL * tasks), default=1)
 
     def headlines(self) -> list[PassAtK]:
         """pass@1 and that of `headline`."""
-        return [one for one in self.pass_at_ks() if one.k in (1, self.headline)]
+        return [one for one in self.pass_at_ks if one.k in (1, self.headline)]
 
     def lowest(self, count: int) -> list[TaskProfile]:
         """The tasks with the lowest means; those without any come first."""
         return sorted(self.tasks, key=lambda task: -math.inf if task.mean is None else task.mean)[:count]
 
-    def pass_at_ks(self) -> list[PassAtK]:
+    @cached_property
+    def pass_at_ks(self) -> Sequence[PassAtK]:
         """pass@1, 2, 4, … and of as many as the largest task has."""
         found: list[PassAtK] = []
         for k in steps(self.largest):

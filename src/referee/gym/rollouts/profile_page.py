@@ -107,7 +107,7 @@ def _chances(found: Profile) -> str:
                 f"{one.tasks:,}",
                 share(one.value),
             ]
-            for one in found.pass_at_ks()
+            for one in found.pass_at_ks
         ),
     )
 

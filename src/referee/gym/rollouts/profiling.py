@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +63,7 @@ def write_profile(
         raise DataError(f"{rollouts} has no rollouts: give an output of ng_collect_rollouts")
     if not allow_partial:
         reading.require_all()
-    found = Profile(rollouts, threshold, bad_rows=reading.bad_rows)
+    tasks: list[TaskProfile] = []
     columns: dict[str, Columns] = defaultdict(Columns)
     tasks_file = beside(rollouts, "_reward_profiling", ".jsonl")
     agents_file = beside(rollouts, "_agent_metrics", ".json")
@@ -72,17 +72,17 @@ def write_profile(
         with unfinished.open("wb") as file:
             for task in sorted(reading.tasks, key=_order):
                 profiled, line = reading.profile(task, threshold, columns)
-                found.tasks.append(profiled)
-                found.kinds.update(reading.tasks[task].failed.values())
+                tasks.append(profiled)
                 if line is not None:
                     file.write(orjson.dumps(line) + b"\n")
         unfinished.replace(tasks_file)
+        kinds = Counter(kind for task in reading.tasks.values() for kind in task.failed.values())
+        found = Profile(rollouts, threshold, tasks, kinds, reading.bad_rows, (tasks_file, agents_file))
         agents = [_agent_figures(found, agent, columns[agent]) for agent in sorted(columns)]
         unfinished.write_bytes(orjson.dumps(agents, option=orjson.OPT_INDENT_2) + b"\n")
         unfinished.replace(agents_file)
     finally:
         unfinished.unlink(missing_ok=True)
-    found.written = (tasks_file, agents_file)
     return found
 
 
@@ -237,7 +237,7 @@ def _agent_figures(found: Profile, agent: str, columns: Columns) -> Json:
     part = Profile(found.rollouts, found.threshold, [task for task in found.tasks if task.agent == agent])
     return {
         **columns.figures(),
-        **{f"pass@{one.k}": one.value for one in part.pass_at_ks()},
+        **{f"pass@{one.k}": one.value for one in part.pass_at_ks},
         "pass_threshold": found.threshold,
         "num_tasks": len(part.tasks),
         "num_rollouts": part.rewarded,
