@@ -28,6 +28,7 @@ bench: setup ## measure engine, statistics, reward servers and platform against 
 	@$(BIN)/python benchmarks/evaluation.py $(if $(LARGE),--large) $(if $(RECORD),--record)
 	@$(BIN)/python benchmarks/agreement.py $(if $(RECORD),--record)
 	@$(BIN)/python benchmarks/gym.py $(if $(RECORD),--record)
+	@$(BIN)/python benchmarks/rewards.py $(if $(RECORD),--record)
 	@$(BIN)/python benchmarks/jobs.py $(if $(RECORD),--record)
 
 simulate: $(INSTALLED) ## measure how often the intervals cover the truth, a quarter of an hour; RECORD=1 keeps it

@@ -145,6 +145,19 @@ def test_it_can_be_awaited_in_another_loop() -> None:
         assert endpoint.requests[0].path.endswith("/responses")
 
 
+def test_many_can_be_awaited_and_one_refused_row_ends_them() -> None:
+    async def scored(environment: Environment, rows: list[dict[str, Any]]) -> list[float]:
+        answers = await environment.averify_all(((row, f"{at % 2}") for at, row in enumerate(rows)), at_once=4)
+        return [found["reward"] for found in answers]
+
+    with Environment.load("answer_check") as environment:
+        assert asyncio.run(scored(environment, [{"expected_answer": "1"}] * 20)) == [0.0, 1.0] * 10
+        with pytest.raises(DefinitionError, match="refuses the row"):
+            asyncio.run(
+                scored(environment, [{"expected_answer": "1"}, {"check_type": "no such", "expected_answer": "1"}])
+            )
+
+
 def test_one_answer_in_one_call(here: Path) -> None:
     (here / "env.yaml").write_text("policy_api_key: k\npolicy_model_name: m\npolicy_base_url: http://127.0.0.1:9/v1\n")
     row = {**ROW, "expected_basket": {}}

@@ -23,7 +23,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 import orjson
 
-from referee.errors import ConfigurationError, DefinitionError, LaunchError
+from referee.errors import ConfigurationError, DefinitionError, LaunchError, RefereeError
 from referee.exchange import excerpt
 from referee.gym.api.aggregation import FAILURE_CLASS, is_failed
 from referee.gym.configuration import Configuration, ServerConfig, load_configuration
@@ -148,6 +148,12 @@ class Environment:
             for future in waiting:
                 future.cancel()
 
+    async def averify_all(
+        self, rollouts: Iterable[tuple[Row, str | Mapping[str, Any] | None]], *, at_once: int = 64
+    ) -> list[dict[str, Any]]:
+        """The answers to many rollouts, in their order, to be awaited in any event loop."""
+        return await asyncio.wrap_future(self._run(self._verify_all(rollouts, at_once)))
+
     def reward(self, answer: Mapping[str, Any]) -> float | None:
         """The reward in an answer of `verify`; None where it has none, as the judge's call failed.
 
@@ -208,11 +214,36 @@ class Environment:
         self._opening = threading.Lock()
 
     def _submit(self, row: Row, response: str | Mapping[str, Any] | None) -> Future[dict[str, Any]]:
+        return self._run(self._verify(row, response))
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
         if self._process != os.getpid():
-            with self._opening:
-                if self._process != os.getpid() and self in _OPEN:
-                    self._open()
-        return self._loop.submit(self._verify(row, response))
+            try:
+                with self._opening:
+                    if self._process != os.getpid() and self in _OPEN:
+                        self._open()
+            except RefereeError:  # a journal that the parent process writes, say
+                work.close()
+                raise
+        return self._loop.submit(work)
+
+    async def _verify_all(
+        self, rollouts: Iterable[tuple[Row, str | Mapping[str, Any] | None]], at_once: int
+    ) -> list[dict[str, Any]]:
+        rest = enumerate(rollouts)
+        answers: dict[int, dict[str, Any]] = {}
+
+        async def work() -> None:
+            for at, one in rest:
+                answers[at] = await self._verify(*one)
+
+        workers = [asyncio.create_task(work()) for _ in range(at_once)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+        return [answers[at] for at in range(len(answers))]
 
     async def _verify(self, row: Row, response: str | Mapping[str, Any] | None) -> dict[str, Any]:
         answer = await self._client.request(self.name, "/verify", "POST", data=orjson.dumps(_rollout(row, response)))

@@ -7,7 +7,6 @@ mean, and gives it no advantage. `rewards/<name>/mean` in its logs is named afte
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, overload
 
@@ -129,12 +128,6 @@ class AsyncRewardFunction(_Rewards):
         Raises:
             DefinitionError: the environment refuses a row, or a column has not a value for each completion.
         """
-        free = asyncio.Semaphore(self._at_once)
-
-        async def verify(row: Mapping[str, Any], answer: str) -> Row:
-            async with free:
-                return await self.environment.averify(row, answer)
-
         rollouts = self._rollouts(prompts, completions, columns)
-        answers = await asyncio.gather(*(verify(*one) for one in rollouts))
+        answers = await self.environment.averify_all(rollouts, at_once=self._at_once)
         return self._told(answers, columns.get("log_metric"))
