@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -12,6 +13,7 @@ import uvicorn
 
 from referee.errors import LaunchError
 from referee.platform.app import create_app
+from referee.platform.presence import logging_into, write_record
 from referee.platform.settings import Settings
 
 _IN_FLIGHT = 5  # seconds that requests in flight have to end when the server stops
@@ -31,9 +33,15 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     """
     gc.disable()  # a tenth of the time until it is ready, and what is imported is no garbage
     app = create_app(settings, loaded=_keep_what_is_loaded)
-    with contextlib.closing(_listen(settings)) as listening:
+    with contextlib.closing(_listen(settings)) as listening, logging_into(settings.data) as log:
         host, port = listening.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+        def ready() -> None:
+            write_record(settings.data, address)
+            log.info("ready at %s (pid %d)", address, os.getpid())
+            say(f"referee platform is ready at {address} (data in {settings.data})")
+
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -42,9 +50,12 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             ws="none",
             timeout_graceful_shutdown=_IN_FLIGHT,
         )
-        _Server(config, lambda: say(f"referee platform is ready at {address} (data in {settings.data})")).run(
-            sockets=[listening]
-        )
+        server = _Server(config, ready)
+        try:
+            server.run(sockets=[listening])
+        finally:
+            if server.was_ready:
+                log.info("stopped")
 
 
 def _keep_what_is_loaded() -> None:
@@ -60,6 +71,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self.was_ready = False
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -73,6 +85,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            self.was_ready = True
             self._ready()
 
 

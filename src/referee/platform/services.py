@@ -13,13 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from referee.errors import PlatformError
+from referee.platform.presence import LOCK_FILE, remove_record
 from referee.platform.problems import not_found
 from referee.platform.settings import Settings
 from referee.platform.store.database import Database
 from referee.platform.store.tables import Workspace
 from referee.platform.vault import Vault
 
-DATABASE_FILE, LOCK_FILE = "platform.db", "server.lock"
+DATABASE_FILE = "platform.db"
 _BUILT_IN = {
     "default": "General-purpose workspace",
     "system": "Belongs to the platform",
@@ -45,6 +46,7 @@ class Services:
             raise PlatformError(f"the data folder {self.folder} cannot be used: {error.strerror}") from error
         try:
             self._take_lock()
+            remove_record(self.folder)  # that of a server which was killed
             self.vault = Vault(self.folder)
             self.database = Database(settings.database_url or f"sqlite:///{(self.folder / DATABASE_FILE).absolute()}")
             self._add_built_in()
@@ -63,6 +65,7 @@ class Services:
     def close(self) -> None:
         """Let go of the database and the folder."""
         self.database.close()
+        remove_record(self.folder)
         os.close(self._lock)
 
     def _take_lock(self) -> None:

@@ -68,11 +68,11 @@ def test_it_asks_only_when_told_to(machine):
     assert written["workspace"] == "team"
 
 
-def test_services_run_needs_no_setup_and_starts_again_after_a_kill(machine):
+def test_in_the_foreground_it_needs_no_setup_starts_again_after_a_kill_and_is_found_however_it_was_started(machine):
     port = free_port()
-    for _ in range(2):
+    for command, end in ((("referee.cli.nemo", "services", "run"), "kill"), (("referee", "serve"), "stop")):
         process = subprocess.Popen(
-            [sys.executable, "-m", "referee.cli.nemo", "services", "run", "--port", str(port)],
+            [sys.executable, "-m", *command, "--port", str(port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -81,11 +81,15 @@ def test_services_run_needs_no_setup_and_starts_again_after_a_kill(machine):
         try:
             assert re.search(rf"ready at http://127\.0\.0\.1:{port}", process.stdout.readline())
             assert machine.json("services", "status")["pid"] == process.pid
+            if end == "stop":
+                assert machine("services", "stop").stdout.startswith("stopped the platform")
+                assert process.wait(10) == 0
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
             process.stdout.close()
         machine("services", "status", code=1)
+    assert machine("services", "logs").stdout.count(f"ready at http://127.0.0.1:{port}") == 2
 
 
 def test_what_keeps_it_from_starting_is_said(machine):

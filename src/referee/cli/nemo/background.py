@@ -1,13 +1,12 @@
 """A platform as a process on this machine: started and left alone, found again, stopped.
 
-The data folder knows whether a server has it: that one holds the folder's lock. Who it is and where it listens stands
-in `server.json` beside it, written when it is ready.
+The data folder knows whether a server has it: that one holds the folder's lock. Who it is, and where it listens, the
+server itself has written beside it when it was ready (`referee.platform.presence`).
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import subprocess
@@ -15,19 +14,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
 from referee.errors import LaunchError, MissingExtraError
+from referee.platform.presence import LOCK_FILE, LOG_FILE, make_room, read_record
 from referee.platform.settings import Settings
 
-LOG = "services.log"
-_RECORD, _LOCK = "server.json", "server.lock"
 _PATIENCE = 30.0
 _SOON = 0.02
-_LARGEST_LOG = 16 << 20
 
 
 def run_here(settings: Settings, say: Callable[[str], Any]) -> None:
@@ -43,17 +39,7 @@ def run_here(settings: Settings, say: Callable[[str], Any]) -> None:
         if (error.name or "").partition(".")[0] == "referee":
             raise
         raise MissingExtraError(f"the platform (no module {error.name})", "platform") from error
-    record = settings.data / _RECORD
-
-    def ready(line: str) -> None:
-        record.write_text(json.dumps({"pid": os.getpid(), "url": _address_in(line), "started": _now()}))
-        say(line)
-
-    try:
-        serve(settings, ready)
-    finally:
-        if _recorded(settings.data).get("pid") == os.getpid():
-            record.unlink(missing_ok=True)
+    serve(settings, say)
 
 
 def start(settings: Settings) -> str:
@@ -66,9 +52,8 @@ def start(settings: Settings) -> str:
     if is_running(settings.data):
         return f"it runs already: {look(settings.data).get('url', 'started by another command')}"
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    log = settings.data / LOG
-    if log.exists() and log.stat().st_size > _LARGEST_LOG:
-        log.replace(log.with_suffix(".log.1"))
+    log = settings.data / LOG_FILE
+    make_room(log)
     begun = log.stat().st_size if log.exists() else 0
     command = [sys.executable, "-m", "referee.cli.nemo", "services", "run"]
     command += ["--host", settings.host, "--port", str(settings.port), "--data", str(settings.data.absolute())]
@@ -79,7 +64,7 @@ def start(settings: Settings) -> str:
         )
     _wait_ready(process, settings, log, begun)
     process.returncode = 0  # it lives on; nobody here waits for it
-    return f"the platform is ready at {_recorded(settings.data)['url']} (pid {process.pid}, log {log})"
+    return f"the platform is ready at {read_record(settings.data)['url']} (pid {process.pid}, log {log})"
 
 
 def stop(data: Path) -> str:
@@ -90,14 +75,15 @@ def stop(data: Path) -> str:
     """
     if not is_running(data):
         return f"no platform runs on {data}"
-    pid = _recorded(data).get("pid")
-    if not isinstance(pid, int):
-        raise LaunchError(f"a server that no `nemo services` command started has {data}: stop it where it was started")
+    until = time.monotonic() + _PATIENCE
+    while not isinstance(pid := read_record(data).get("pid"), int):
+        if not is_running(data) or time.monotonic() > until:  # it is still starting
+            raise LaunchError(f"a process has {data} and does not say which it is: see who has {data / LOCK_FILE} open")
+        time.sleep(_SOON)
     try:
         os.kill(pid, signal.SIGTERM)
     except (ProcessLookupError, PermissionError) as error:
         raise LaunchError(f"the process {pid} that is said to serve {data} cannot be stopped: {error}") from error
-    until = time.monotonic() + _PATIENCE
     while is_running(data):
         if time.monotonic() > until:
             raise LaunchError(f"the platform (pid {pid}) has not ended {_PATIENCE:g} s after it was told to")
@@ -109,7 +95,7 @@ def look(data: Path) -> dict[str, Any]:
     """What there is to say: `status` (ready, starting, stopped), and of one that runs url, pid and start."""
     if not is_running(data):
         return {"status": "stopped", "data": str(data), "start it with": "nemo services start"}
-    known = _recorded(data)
+    known = read_record(data)
     ready = "url" in known and _answers(str(known["url"]))
     return {"status": "ready" if ready else "starting", **known, "data": str(data)}
 
@@ -117,7 +103,7 @@ def look(data: Path) -> dict[str, Any]:
 def is_running(data: Path) -> bool:
     """Whether a server has the folder."""
     try:
-        lock = os.open(data / _LOCK, os.O_RDWR)
+        lock = os.open(data / LOCK_FILE, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
@@ -139,7 +125,7 @@ def last_lines(file: Path, count: int) -> Sequence[str]:
 def _wait_ready(process: subprocess.Popen[bytes], settings: Settings, log: Path, begun: int) -> None:
     until = time.monotonic() + _PATIENCE
     while True:
-        known = _recorded(settings.data)
+        known = read_record(settings.data)
         if known.get("pid") == process.pid and _answers(str(known.get("url"))):
             return
         if process.poll() is not None:
@@ -165,19 +151,3 @@ def _answers(url: str) -> bool:
             return answer.status == 200
     except (URLError, OSError, ValueError):
         return False
-
-
-def _recorded(data: Path) -> dict[str, Any]:
-    try:
-        known = json.loads((data / _RECORD).read_text())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _address_in(line: str) -> str:
-    return next(word for word in line.split() if word.startswith(("http://", "https://")))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -70,14 +70,15 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="The newest lines.")] = 100,
     data: Data = None,
 ) -> None:
-    """Print what a platform in the background wrote last."""
-    from referee.cli.nemo.background import LOG, last_lines
+    """Print what the platform wrote last."""
+    from referee.cli.nemo.background import last_lines
 
-    file = settings(None, None, data).data / LOG
+    chosen = settings(None, None, data)  # says it where the platform is not installed
+    from referee.platform.presence import LOG_FILE
+
+    file = chosen.data / LOG_FILE
     if not file.is_file():
-        raise LaunchError(
-            f"there is no log {file}: `nemo services start` writes one, `nemo services run` to the screen"
-        )
+        raise LaunchError(f"there is no log {file}: no platform has run on this folder; start one: nemo services start")
     typer.echo("\n".join(last_lines(file, lines)))
 
 
