@@ -16,13 +16,17 @@ TOKEN = "hf_very_secret_0123456789"
 
 
 class Hub(http.server.ThreadingHTTPServer):
-    """One data set with two commits; `main` is at the first until it is moved. `needs` is the token it asks for."""
+    """One data set with two commits; `main` is at the first until it is moved.
+
+    `needs` is the token it asks for; `elsewhere`, by a part of the path, where it redirects to.
+    """
 
     daemon_threads = True
 
     def __init__(self):
         self.main = FIRST
         self.needs = None
+        self.elsewhere = {}
         self.fetched = []
         self.files = {
             FIRST: {"validation.jsonl.gz": gzip.compress(jsonl(some_rows(6))), "README.md": b"read me"},
@@ -40,6 +44,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         hub, parts = self.server, unquote(self.path.partition("?")[0]).strip("/").split("/")
+        if place := next((place for part, place in hub.elsewhere.items() if part in self.path), None):
+            return self.reply(302, b"", {"Location": place, "X-Linked-ETag": '"e"', "X-Repo-Commit": FIRST})
         if hub.needs is not None and self.headers.get("Authorization") != f"Bearer {hub.needs}":
             return self.reply(401, b'{"error":"Invalid credentials"}', {"X-Error-Code": "GatedRepo"})
         if parts[:4] == ["api", "datasets", "nvidia", "HelpSteer2"]:
@@ -134,3 +140,20 @@ def test_an_endpoint_of_its_own(platform, hub, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert make(platform).status == 400
     assert make(platform, endpoint=hub.url).json["storage"]["endpoint"] == hub.url
+
+
+@pytest.mark.parametrize("place", ["http://169.254.169.254/latest/meta-data", "http://127.0.0.2:{port}/private"])
+def test_a_redirect_to_where_the_server_must_not_call(platform, model, hub, place):
+    place = place.format(port=hub.server_port)
+    hub.elsewhere = {"/api/datasets": place}
+    refused = make(platform)
+    assert refused.status == 400
+    assert f"the url {place!r} is refused" in refused.detail
+    hub.elsewhere = {"/resolve/": place}
+    assert make(platform).status == 200
+    name = platform.run(spec(model.url, "ws/helpsteer2#validation.jsonl.gz"))
+    assert f"the url {place!r} is refused" in platform.status(name)["error_details"]["message"]
+    moved = f"{hub.url}/datasets/nvidia/HelpSteer2/resolve/{SECOND}/validation.jsonl.gz"
+    hub.elsewhere = {f"/resolve/{FIRST}/": moved}
+    name = platform.run(spec(model.url, "ws/helpsteer2#validation.jsonl.gz"))
+    assert [row["item"] for row in platform.rows(name)] == some_rows(2)

@@ -28,13 +28,7 @@ def check_url(url: str, settings: Settings) -> None:
     Raises:
         PlatformError: it is refused; the message says why.
     """
-    try:
-        host = urlsplit(url.strip()).hostname
-    except ValueError as error:
-        raise PlatformError(f"the url {url!r} is not one: {error}") from error
-    if not host:
-        raise PlatformError(f"the url {url!r} names no host")
-    host = host.rstrip(".").lower()
+    host = _host(url)
     if host in _METADATA_NAMES:
         raise PlatformError(f"the url {url!r} is refused: {host} is a metadata service")
     for address in _addresses(host):
@@ -47,6 +41,41 @@ def check_url(url: str, settings: Settings) -> None:
                 f"the url {url!r} is refused: {address} is a private address, and this server is open to other "
                 f"machines; add {host} to REFEREE_PLATFORM_ALLOWED_HOSTS if it is meant"
             )
+
+
+def check_redirect(url: str, origin: str, settings: Settings) -> None:
+    """Refuse a URL that a server led to and that must not be called: also a private address, if it is not the origin's.
+
+    Whoever may name the server that is called could reach all that this machine can reach, were it else.
+
+    Args:
+        url: where to.
+        origin: the URL that was called at first, and was allowed.
+        settings: of this server.
+
+    Raises:
+        PlatformError: it is refused; the message says why.
+    """
+    check_url(url, settings)
+    host = _host(url)
+    if host in (_host(origin), *settings.allowed_hosts):
+        return
+    for address in _addresses(host):
+        if not address.is_global:
+            raise PlatformError(
+                f"the url {url!r} is refused: {_host(origin)} leads to it, and {address} is a private address; "
+                f"add {host} to REFEREE_PLATFORM_ALLOWED_HOSTS if it is meant"
+            )
+
+
+def _host(url: str) -> str:
+    try:
+        host = urlsplit(url.strip()).hostname
+    except ValueError as error:
+        raise PlatformError(f"the url {url!r} is not one: {error}") from error
+    if not host:
+        raise PlatformError(f"the url {url!r} names no host")
+    return host.rstrip(".").lower()
 
 
 def _addresses(host: str) -> list[Address]:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from typing import IO, Any
 
 from fastapi import HTTPException
 
 from referee.errors import PlatformError
-from referee.platform.egress import check_url
+from referee.platform.egress import check_redirect, check_url
 from referee.platform.filesets.storage import FileInfo, Place, no_file, plain
 from referee.platform.keyring import read_secret
 from referee.platform.services import Services
+from referee.platform.settings import Settings
 from referee.platform.store.tables import Fileset
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ["HF_HUB_DISABLE_XET"] = "1"  # it would call whatever address the hub's answer names, unseen by `_watched`
 
 _REPO_TYPES = ("model", "dataset", "space")
 _CACHED, _NOT_CACHED = "cached", "not_cached"
@@ -36,7 +40,7 @@ class HubStorage:
 
     def files(self) -> Sequence[FileInfo]:
         """All files, sorted by path."""
-        found = _info(self._storage, self._token, self._storage["revision"])
+        found = _info(self._storage, self._token, self._storage["revision"], self._settings)
         return sorted((self._file(one) for one in found.siblings or []), key=lambda file: file.path)
 
     def find(self, path: str) -> FileInfo:
@@ -60,10 +64,9 @@ class HubStorage:
         if kept := self._kept(path):
             return Place(kept)
         endpoint = _endpoint(self._storage)
-        check_url(endpoint, self._settings)
         try:
-            return Place(
-                hf_hub_download(
+            with _watched(endpoint, self._settings):
+                fetched = hf_hub_download(
                     self._storage["repo_id"],
                     path,
                     repo_type=self._storage["repo_type"],
@@ -72,7 +75,7 @@ class HubStorage:
                     token=self._token or False,
                     endpoint=endpoint,
                 )
-            )
+            return Place(fetched)
         except EntryNotFoundError as error:
             raise no_file(self._fileset, path) from error
         except Exception as error:  # the library lets errors of its transport through, and their names change
@@ -113,9 +116,8 @@ def pin(services: Services, storage: Mapping[str, Any], workspace: str) -> dict[
         "token_secret": storage.get("token_secret"),
         "endpoint": storage.get("endpoint"),
     }
-    check_url(_endpoint(whole), services.settings)
     try:
-        found = _info(whole, _token(services, whole, workspace), revision)
+        found = _info(whole, _token(services, whole, workspace), revision, services.settings)
     except PlatformError as error:
         named = f"{storage['repo_id']}@{revision}"
         raise HTTPException(
@@ -124,20 +126,60 @@ def pin(services: Services, storage: Mapping[str, Any], workspace: str) -> dict[
     return whole | {"revision": found.sha, "original_revision": revision}
 
 
-def _info(storage: Mapping[str, Any], token: str | None, revision: str) -> Any:
+def _info(storage: Mapping[str, Any], token: str | None, revision: str, settings: Settings) -> Any:
     from huggingface_hub import HfApi
 
-    api = HfApi(endpoint=_endpoint(storage), token=token or False)
+    endpoint = _endpoint(storage)
+    api = HfApi(endpoint=endpoint, token=token or False)
     try:
-        return api.repo_info(
-            storage["repo_id"],
-            repo_type=storage["repo_type"],
-            revision=revision,
-            files_metadata=True,
-            timeout=_SECONDS,
-        )
+        with _watched(endpoint, settings):
+            return api.repo_info(
+                storage["repo_id"],
+                repo_type=storage["repo_type"],
+                revision=revision,
+                files_metadata=True,
+                timeout=_SECONDS,
+            )
     except Exception as error:  # as in `place`
         raise PlatformError(f"{_named(storage)} cannot be read: {_told(error)}") from error
+
+
+_seen: ContextVar[Callable[[str], None] | None] = ContextVar("_seen", default=None)
+"""Looks at each URL before it is called, those that a redirect leads to among them."""
+
+
+@contextmanager
+def _watched(endpoint: str, settings: Settings) -> Generator[None]:
+    """While the library works, refuse where it must not go.
+
+    Raises:
+        PlatformError: at once, the endpoint itself must not be called.
+    """
+    check_url(endpoint, settings)
+    _watch_clients()
+    before = _seen.set(lambda url: check_redirect(url, endpoint, settings))
+    try:
+        yield
+    finally:
+        _seen.reset(before)
+
+
+@cache
+def _watch_clients() -> None:
+    """From now on, every client that the library makes asks `_seen` before each request."""
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    def look(request: Any) -> None:
+        if (seen := _seen.get()) is not None:
+            seen(str(request.url))
+
+    def client() -> Any:
+        made = default_client_factory()
+        made.event_hooks = {**made.event_hooks, "request": [look, *made.event_hooks["request"]]}
+        return made
+
+    set_client_factory(client)
 
 
 def _token(services: Services, storage: Mapping[str, Any], workspace: str) -> str | None:
