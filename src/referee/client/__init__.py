@@ -10,10 +10,9 @@ Each name is imported when it is first used: a command that lists workspaces nee
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from referee.errors import MissingExtraError
+from referee.on_use import import_on_use
 
 if TYPE_CHECKING:
     from referee.client.client import AsyncPlatformClient, PlatformClient
@@ -31,25 +30,14 @@ __all__ = [
     "PlatformClient",
 ]
 
-_MODULES = {
-    "AsyncEvaluator": "evaluator",
-    "AsyncEvaluatorJob": "job",
-    "AsyncPlatformClient": "client",
-    "Evaluator": "evaluator",
-    "EvaluatorJob": "job",
-    "FilesetRef": "references",
-    "PlatformClient": "client",
+_HOMES = {
+    "AsyncEvaluator": ".evaluator",
+    "AsyncEvaluatorJob": ".job",
+    "AsyncPlatformClient": ".client",
+    "Evaluator": ".evaluator",
+    "EvaluatorJob": ".job",
+    "FilesetRef": ".references",
+    "PlatformClient": ".client",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'referee.client' has no attribute {name!r}")
-    try:
-        value = getattr(import_module(f"referee.client.{_MODULES[name]}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "referee":
-            raise
-        raise MissingExtraError(f"the platform's client (no module {error.name})", "client") from error
-    globals()[name] = value
-    return value
+__getattr__ = import_on_use(__name__, _HOMES, extra="client", brings=("httpx2",))
