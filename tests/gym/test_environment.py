@@ -15,7 +15,7 @@ from small_gym import POLICY, small_gym
 
 import referee
 from referee import Environment
-from referee.errors import ConfigurationError, DefinitionError
+from referee.errors import ConfigurationError, DefinitionError, SecretError
 from referee.gym.server import ServerClient
 from referee.inference import Caller
 from referee.testing import ScriptedEndpoint
@@ -182,6 +182,15 @@ def test_the_key_is_found_by_its_name_and_stays_hidden(monkeypatch: pytest.Monke
         found = environment.verify(ROW, "a")
         assert endpoint.requests[0].headers["authorization"] == "Bearer sk-very-secret-1"
     assert "sk-very-secret-1" not in str(found)
+
+
+def test_a_missing_key_of_a_judge_s_own_endpoint_is_told_at_once(here: Path) -> None:
+    (here / "own.yaml").write_text(
+        "{model: {url: http://127.0.0.1:9/v1, name: m, api_key_secret: NO_SUCH_KEY}, prompt_template: x, "
+        "scores: [{name: s, minimum: 0, maximum: 1}]}"
+    )
+    with pytest.raises(SecretError, match="'NO_SUCH_KEY' is not set"):
+        Environment.load("llm_judge", "++llm_judge.resources_servers.llm_judge.judge=own.yaml")
 
 
 def test_without_a_judge_that_is_said_with_the_mend() -> None:

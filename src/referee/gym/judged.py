@@ -88,13 +88,16 @@ class JudgedResourcesServer(SimpleResourcesServer):
         raise NotImplementedError
 
     def prepare(self) -> None:
-        """Define the judge, and find its model server.
+        """Define the judge, and find its model server, or its own endpoint and key.
 
         Raises:
             DefinitionError: one of its settings cannot be meant.
+            SecretError: its key was not found.
         """
         super().prepare()
-        self.served  # noqa: B018 - made here, where a mistake is told before anything listens
+        for model in self.served.routes.values():  # looked at here, where a mistake is told before anything listens
+            assert isinstance(model, Model)
+            self.served.caller.endpoint(model)
 
     def calls(self) -> Calls:
         """How the judge is called."""

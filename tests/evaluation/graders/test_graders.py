@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from referee import Judge, Scored, evaluate
+from referee import Judge, Scored, deliberate, evaluate
 from referee.errors import DefinitionError
 from referee.evaluation.graders import from_grader, to_grader
 from referee.evaluation.metrics import StringCheckMetric, parse_metric
+from referee.exchange import canonical_parameters
 from referee.judge import Model
 from referee.testing import ScriptedEndpoint
 
@@ -205,6 +206,20 @@ def test_a_judge_becomes_the_grader_that_asks_the_same() -> None:
         "labels": ["A", "B"],
         "passing_labels": ["A"],
     }
+
+
+FORMAT = {"messages": [{"role": "user", "content": "{prompt} {item.a.b} {{j}} {output_text}"}], "syntax": "format"}
+
+
+@pytest.mark.parametrize("changed", [{}, {"prompt_template": FORMAT}, {"reasoning": {"effort": "low"}}])
+def test_a_judge_asks_the_same_after_going_out_and_in(changed: dict[str, Any]) -> None:
+    judge = Judge.parse(JUDGE | changed)
+    again = from_grader(to_grader(judge), model=judge.model)
+    assert isinstance(again, Judge)
+    item = {"prompt": "{{ item.a }}", "response": "r", "a": {"b": "c"}}
+    (asked,), (asked_again,) = (next(deliberate(one, item)) for one in (judge, again))
+    assert asked_again.messages == asked.messages
+    assert canonical_parameters(asked_again.parameters) == canonical_parameters(asked.parameters)
 
 
 @pytest.mark.parametrize(
