@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referee.errors import ConfigurationError, DataError
+from referee.errors import ConfigurationError, DataError, OutputError
 from referee.gym.commands import reward_profile
 from referee.gym.rollouts.profile import TaskProfile, steps
 from referee.gym.rollouts.profile_page import profile_page
@@ -164,6 +164,14 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     rollouts.write_text("")
     with pytest.raises(DataError, match="has no rollouts"):
         write_profile(rollouts, None)
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    rollouts = save(tmp_path, [scored(0, 0, 1.0)])
+    (tmp_path / "out_agent_metrics.json").mkdir()
+    with pytest.raises(OutputError, match=r"out_agent_metrics.json cannot be written: Is a directory"):
+        write_profile(rollouts, None)
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_mistakes_on_the_command_line_are_told_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

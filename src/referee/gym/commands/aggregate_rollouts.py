@@ -11,7 +11,7 @@ from pathlib import Path
 from referee.errors import DataError
 from referee.gym.commands.frame import run_command
 from referee.gym.configuration import Configuration, load_configuration
-from referee.gym.rollouts.files import read_objects
+from referee.gym.rollouts.files import read_objects, replacing
 from referee.gym.rollouts.keys import AGENT_REF, agent_of
 from referee.gym.rollouts.metrics import aggregate
 from referee.gym.rollouts.settings import KeyReader, beside
@@ -81,12 +81,9 @@ def find_shards(patterns: str, output: Path) -> list[Path]:
 
 def merge_files(shards: Sequence[Path], output: Path) -> None:
     """Write the lines of all files to one, whole or not at all."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_suffix(".tmp")
-    with unfinished.open("wb") as file:
+    with replacing(output) as file:
         for path in shards:
             file.writelines(line for line, _ in read_objects(path))
-    unfinished.replace(output)
 
 
 async def _aggregate(shards: Sequence[Path], running: Configuration, metrics: Path) -> int:
@@ -95,7 +92,6 @@ async def _aggregate(shards: Sequence[Path], running: Configuration, metrics: Pa
         raise DataError(f"the rollouts of {shards[0]} name no agent ({AGENT_REF}), so nobody knows their figures")
     client = ServerClient(running)
     try:
-        metrics.parent.mkdir(parents=True, exist_ok=True)
         figures = await aggregate(shards, client, sorted(filter(None, agents)), metrics)
     finally:
         await client.aclose()

@@ -20,8 +20,7 @@ from referee.gym.api.resources import BaseRunRequest
 from referee.gym.api.responses import are_plain
 from referee.gym.datasets.declared import Dataset
 from referee.gym.datasets.figures import Figures, differences
-from referee.gym.datasets.replacing import replacing
-from referee.gym.rollouts.files import numbered_rows
+from referee.gym.rollouts.files import numbered_rows, replacing
 from referee.gym.rollouts.keys import AGENT_REF, PARAMETERS, Json, agent_of
 from referee.judge.explain import mistakes_in
 from referee.readable import plural

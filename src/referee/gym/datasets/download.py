@@ -9,7 +9,7 @@ from pathlib import Path
 from referee.data import open_rows
 from referee.errors import ConfigurationError, DataError
 from referee.gym.datasets.declared import Dataset
-from referee.gym.datasets.replacing import replacing
+from referee.gym.rollouts.files import replacing
 
 
 def fetched(datasets: Iterable[Dataset], *, download: bool) -> list[Dataset]:

@@ -1,13 +1,15 @@
-"""Files of lines that grow while a collection runs: each line whole once it is there, one writer at a time."""
+"""Files of the gym: lines that grow while a collection runs, each whole once it is there and one writer at a time; and
+files that take another's place once they are whole."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import orjson
 
@@ -87,6 +89,22 @@ def read_objects(path: Path) -> Iterator[tuple[bytes, Json]]:
             yield line, value
 
 
+def placed_objects(path: Path) -> Iterator[tuple[int, Json]]:
+    """The same with where each line begins, for `objects_at`."""
+    place = 0
+    for line, value in read_objects(path):
+        yield place, value
+        place += len(line)
+
+
+def objects_at(path: Path, places: Iterable[int]) -> Iterator[Json]:
+    """The objects of the lines that begin there."""
+    with path.open("rb") as file:
+        for place in places:
+            file.seek(place)
+            yield orjson.loads(file.readline())
+
+
 def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
     """The rows of a file of people's, which may be compressed, with the numbers of their lines; blank ones are no rows.
 
@@ -107,3 +125,22 @@ def set_aside(path: Path) -> Path | None:
     aside = path.with_name(f"{path.stem}.previous{path.suffix}")
     path.replace(aside)
     return aside
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[BinaryIO]:
+    """A file that takes the place of `path` once it is whole.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    unfinished = path.with_name(f"{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another folder") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ import orjson
 from referee.errors import LaunchError
 from referee.exchange import excerpt
 from referee.gym.api.aggregation import compute_aggregate_metrics
-from referee.gym.rollouts.files import read_objects
+from referee.gym.rollouts.files import read_objects, replacing
 from referee.gym.rollouts.keys import AGENT_REF, PARAMETERS, Json, agent_of
 from referee.gym.server import ServerClient
 
@@ -53,11 +53,12 @@ async def aggregate(
 
     Raises:
         LaunchError: an agent does not run, or answers no figures.
+        OutputError: the file cannot be written.
     """
     found: list[Figures] = []
-    unfinished, answer = metrics.with_suffix(".tmp"), metrics.with_suffix(".answer.tmp")
+    answer = metrics.with_suffix(".answer.tmp")
     try:
-        with unfinished.open("wb") as file:
+        with replacing(metrics) as file:
             file.write(b"[")
             for agent in agents:
                 await _ask(outputs, client, agent, answer)
@@ -67,10 +68,8 @@ async def aggregate(
                     found.append(figures)
                     _write_entry(figures, answer, file)
             file.write(b"\n]\n")
-        unfinished.replace(metrics)
     finally:
         answer.unlink(missing_ok=True)
-        unfinished.unlink(missing_ok=True)
     return found
 
 

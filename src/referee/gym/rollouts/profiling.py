@@ -20,7 +20,7 @@ import orjson
 from referee.errors import DataError
 from referee.exchange import excerpt
 from referee.gym.api.aggregation import Columns, is_failed, numbers_of
-from referee.gym.rollouts.files import read_objects
+from referee.gym.rollouts.files import objects_at, placed_objects, read_objects, replacing
 from referee.gym.rollouts.keys import (
     AGENT_REF,
     BAD_ROW,
@@ -56,7 +56,7 @@ def write_profile(
 
     Raises:
         DataError: rollouts are missing, are there twice, or were not asked for.
-        OutputError: a file is none of rollouts.
+        OutputError: a file is none of rollouts, or cannot be written.
     """
     reading = _Reading(rollouts, inputs)
     if not reading.tasks:
@@ -67,22 +67,17 @@ def write_profile(
     columns: dict[str, Columns] = defaultdict(Columns)
     tasks_file = beside(rollouts, "_reward_profiling", ".jsonl")
     agents_file = beside(rollouts, "_agent_metrics", ".json")
-    unfinished = tasks_file.with_suffix(".tmp")
-    try:
-        with unfinished.open("wb") as file:
-            for task in sorted(reading.tasks, key=_order):
-                profiled, line = reading.profile(task, threshold, columns)
-                tasks.append(profiled)
-                if line is not None:
-                    file.write(orjson.dumps(line) + b"\n")
-        unfinished.replace(tasks_file)
-        kinds = Counter(kind for task in reading.tasks.values() for kind in task.failed.values())
-        found = Profile(rollouts, threshold, tasks, kinds, reading.bad_rows, (tasks_file, agents_file))
-        agents = [_agent_figures(found, agent, columns[agent]) for agent in sorted(columns)]
-        unfinished.write_bytes(orjson.dumps(agents, option=orjson.OPT_INDENT_2) + b"\n")
-        unfinished.replace(agents_file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(tasks_file) as file:
+        for task in sorted(reading.tasks, key=_order):
+            profiled, line = reading.profile(task, threshold, columns)
+            tasks.append(profiled)
+            if line is not None:
+                file.write(orjson.dumps(line) + b"\n")
+    kinds = Counter(kind for task in reading.tasks.values() for kind in task.failed.values())
+    found = Profile(rollouts, threshold, tasks, kinds, reading.bad_rows, (tasks_file, agents_file))
+    agents = [_agent_figures(found, agent, columns[agent]) for agent in sorted(columns)]
+    with replacing(agents_file) as file:
+        file.write(orjson.dumps(agents, option=orjson.OPT_INDENT_2) + b"\n")
     return found
 
 
@@ -105,11 +100,11 @@ class _Reading:
         self._rollouts = rollouts
         self._inputs = inputs
         if inputs is not None:
-            for place, row in _places(inputs):
+            for place, row in placed_objects(inputs):
                 task = self.tasks[_task_of(row, inputs)]
                 task.expected += 1
                 task.asked_at = place if task.asked_at is None else task.asked_at
-        for place, row in _places(rollouts):
+        for place, row in placed_objects(rollouts):
             self.tasks[_task_of(row, rollouts)].places.append(place)
         for _, row in read_objects(beside(rollouts, "_failures", ".jsonl")):
             self._failed(row)
@@ -136,9 +131,9 @@ class _Reading:
         task = self.tasks[name]
         sample = None
         if self._inputs is not None and task.asked_at is not None:
-            sample = next(_rows_at(self._inputs, [task.asked_at]))
+            sample = next(objects_at(self._inputs, [task.asked_at]))
         rows: dict[Any, Json] = {}
-        for row in _rows_at(self._rollouts, task.places):
+        for row in objects_at(self._rollouts, task.places):
             if row[ROLLOUT] in rows:
                 raise DataError(
                     f"{self._rollouts} has task {name}, rollout {row[ROLLOUT]} twice: files of several collections "
@@ -260,21 +255,6 @@ def _cost(row: Json) -> float | None:
 def _judge_tokens(row: Json) -> int:
     tokens = (row.get("judge_input_tokens"), row.get("judge_output_tokens"))
     return sum(count for count in tokens if isinstance(count, int))
-
-
-def _places(path: Path) -> Iterator[tuple[int, Json]]:
-    """Where each row of a file begins, with the row."""
-    place = 0
-    for line, row in read_objects(path):
-        yield place, row
-        place += len(line)
-
-
-def _rows_at(path: Path, places: Iterable[int]) -> Iterator[Json]:
-    with path.open("rb") as file:
-        for place in places:
-            file.seek(place)
-            yield orjson.loads(file.readline())
 
 
 def _task_of(row: Json, path: Path) -> Any:

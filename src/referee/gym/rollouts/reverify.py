@@ -13,8 +13,8 @@ from referee.gym.api.aggregation import is_failed
 from referee.gym.configuration import Configuration
 from referee.gym.configuration.wording import closest_or_all
 from referee.gym.rollouts.collect import Route
-from referee.gym.rollouts.files import read_objects
-from referee.gym.rollouts.keys import Json, Key, agent_of, key_of
+from referee.gym.rollouts.files import objects_at, placed_objects, read_objects
+from referee.gym.rollouts.keys import Key, agent_of, key_of
 from referee.gym.rollouts.materialize import Plan
 from referee.gym.rollouts.settings import beside
 
@@ -50,7 +50,7 @@ class Finished:
                 agent = agent_of(row)
                 if place is None or agent is None or plan.rollouts == self._limit:
                     continue
-                rolled_out = _read_at(*place)
+                rolled_out = next(objects_at(place[0], place[1:]))
                 file.write(orjson.dumps({**row, "response": rolled_out["response"]}) + b"\n")
                 plan.rollouts += 1
                 plan.agents[agent] += 1
@@ -72,12 +72,10 @@ class Finished:
         """Where the answers to verify are: file and offset, the output's before those of failures."""
         failures = beside(self._rollouts, "_failures", ".jsonl")
         for path in (failures, self._rollouts):
-            offset = 0
-            for line, row in read_objects(path):
+            for place, row in placed_objects(path):
                 key = key_of(row)
                 if key is not None and isinstance(row.get("response"), dict):
-                    yield key, (path, offset)
-                offset += len(line)
+                    yield key, (path, place)
 
 
 def verifiers(running: Configuration) -> Mapping[str, str]:
@@ -104,9 +102,3 @@ def to_verifier(agent: str, running: Configuration) -> Route:
             [f"nobody knows which resources server verifies the rollouts of {agent!r}{closest_or_all(agent, known)}"]
         )
     return Route(server, "/verify", f"the resources server {server!r}")
-
-
-def _read_at(path: Path, offset: int) -> Json:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return orjson.loads(file.readline())
