@@ -59,6 +59,15 @@ def test_a_failed_judge_is_none_and_an_unclear_one_what_the_configuration_says(e
     assert group_advantages(rewards) == [0.5, -0.5, 0.0, None]
 
 
+def test_a_number_in_place_of_a_failed_call_counts_where_the_configuration_includes_it(
+    endpoint: ScriptedEndpoint,
+) -> None:
+    name = "over_refusal_detection"
+    included = f"++{name}.resources_servers.{name}.include_failed_rewards=true"
+    with Environment.load(name, included, judge={"url": endpoint.url, "name": "m"}) as environment:
+        assert trl_reward(environment)(**CALL) == [1.0, 0.0, 0.5, 0.5]
+
+
 def test_it_is_awaited_in_the_trainers_loop(environment: Environment, endpoint: ScriptedEndpoint) -> None:
     reward = trl_reward(environment, asynchronous=True, at_once=2, name="harmless")
     assert inspect.iscoroutinefunction(reward.__call__)  # by this TRL tells it

@@ -7,7 +7,7 @@ mean, and gives it no advantage. `rewards/<name>/mean` in its logs is named afte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from referee.errors import DefinitionError
@@ -84,10 +84,13 @@ class _Rewards:
             found.append((row if self._row is None else self._row(row), answer))
         return found
 
-    def _told(self, answers: Sequence[Row], log: Callable[[str, float], None] | None) -> list[float | None]:
-        rewards = [self.environment.reward(answer) for answer in answers]
+    def _told(self, answers: Iterable[Row], log: Callable[[str, float], None] | None) -> list[float | None]:
+        rewards: list[float | None] = []
+        unclear = 0
+        for answer in answers:
+            rewards.append(self.environment.reward(answer))
+            unclear += answer.get("judge_status") == "unclear"
         if log is not None and rewards:
-            unclear = sum(answer.get("judge_status") == "unclear" for answer in answers)
             log(f"{self.__name__}/judge_failed", sum(reward is None for reward in rewards) / len(rewards))
             log(f"{self.__name__}/judge_unclear", unclear / len(rewards))
         return rewards
@@ -109,8 +112,7 @@ class RewardFunction(_Rewards):
             DefinitionError: the environment refuses a row, or a column has not a value for each completion.
         """
         rollouts = self._rollouts(prompts, completions, columns)
-        answers = list(self.environment.verify_all(rollouts, at_once=self._at_once))
-        return self._told(answers, columns.get("log_metric"))
+        return self._told(self.environment.verify_all(rollouts, at_once=self._at_once), columns.get("log_metric"))
 
 
 class AsyncRewardFunction(_Rewards):
