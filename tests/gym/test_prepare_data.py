@@ -100,11 +100,11 @@ def test_every_mistake_of_every_file_has_its_line_and_nothing_is_written(place: 
     with pytest.raises(DataError) as caught:
         place.prepare()
     told = str(caught.value).splitlines()
-    assert told[0].startswith("first.jsonl, line 2: ")
+    assert told[0].startswith(f"{path}, line 2: ")
     assert told[1] == (
         f"{path}, line 3: responses_create_params.temprature: is not known here; did you mean 'temperature'?"
     )
-    assert told[2].startswith("first.jsonl, line 4: ")
+    assert told[2].startswith(f"{path}, line 4: ")
     assert told[3] == f"{path}, line 5: responses_create_params: is missing"
     assert told[4].startswith(f"{other}, line 1: responses_create_params.input.0.role: ")
     assert len(told) == 5

@@ -105,7 +105,9 @@ def _take(dataset: Dataset, into: BinaryIO, found: Collated) -> tuple[Figures, l
         if row is None or wrong:
             bad += 1
             if bad <= MOST_MISTAKES:
-                mistakes.append(f"{dataset.path}, line {number}: {'; '.join(wrong)}" if wrong else f"{read.error}")
+                # A row's own error begins with the file's name, which several datasets may share.
+                told = f"{dataset.path.parent}/{read.error}"
+                mistakes.append(f"{dataset.path}, line {number}: {'; '.join(wrong)}" if wrong else told)
             continue
         found.redirected += agent_of(row) not in (None, dataset.agent)
         line = orjson.dumps({**row, AGENT_REF: reference}) + b"\n"
