@@ -8,7 +8,8 @@ of the answer: see docs/environments.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
@@ -28,13 +29,14 @@ from referee.gym.judged import (
     JudgedVerifyRequest,
     Row,
     evaluations_of,
-    item_of,
 )
 from referee.gym.judging import Ruling, ServedJudge, server_model
 from referee.gym.shipped import complete, names, put_in
 from referee.gym.transcript import last_assistant_text, last_user_text, transcript
 from referee.judge import Judge, Model, Reward, Scored, Verdict
 
+_LOOKED_AT = re.compile(r"\bmessages\b|\bitem\b(?!\.)")
+"""The conversation by its name, or a row as a whole, which it is in."""
 _DEFINITION = ("judge", "judges", "check", "fields", "without_judge", "reward", "answer")
 
 
@@ -156,6 +158,16 @@ class LLMJudgeServer(JudgedResourcesServer):
         """The expressions of the configuration, compiled."""
         return _Expressions(self.config)
 
+    @cached_property
+    def shows_messages(self) -> bool:
+        """Whether anything may look at the whole conversation, which is not made for nobody."""
+        config = self.config
+        given = [config.fields, config.answer, config.reward, [case.model_dump() for case in config.without_judge]]
+        given += [config.check and config.check.model_dump()]
+        given += [[one.judge.template.messages, one.judge.protocol.model_dump(mode="json")] for one in self.judges]
+        given += [one.when.text for one in self.judges if one.when is not None]
+        return any(_LOOKED_AT.search(text) for text in _texts(given))
+
     async def verify(self, body: JudgedVerifyRequest, row: Row) -> Row:
         """What the check and the judges make of the row and the policy's final answer.
 
@@ -172,12 +184,12 @@ class LLMJudgeServer(JudgedResourcesServer):
     async def _verify(self, body: JudgedVerifyRequest, row: Row) -> Row:
         texts = self.expressions
         text = last_assistant_text(body.response)
-        item: Row = {
-            "prompt": last_user_text(body.responses_create_params),
-            "response": text,
-            "messages": transcript(body.responses_create_params, body.response),
-            **item_of(body),
-        }
+        item: Row = {"prompt": last_user_text(body.responses_create_params), "response": text}
+        if self.shows_messages:
+            item["messages"] = transcript(body.responses_create_params, body.response)
+        item.update(row)
+        item["response"] = text
+        del item["responses_create_params"]
         context: Row = {**item, "item": item, "response_text": text, "config": self.settings}
         for name, expression in texts.fields.items():
             item[name] = context[name] = expression(context)
@@ -198,9 +210,8 @@ class LLMJudgeServer(JudgedResourcesServer):
 
     async def _judged(self, body: JudgedVerifyRequest, row: Row, item: Row, context: Row, known: Row) -> Row:
         sample = {"output_text": known["response_text"]}
-        extra = body.model_extra or {}
         verdicts: dict[str, Verdict] = await self.served.decide(
-            ask(self.asked, item, sample, context), extra.get("_ng_task_index"), extra.get("_ng_rollout_index")
+            ask(self.asked, item, sample, context), row.get("_ng_task_index"), row.get("_ng_rollout_index")
         )
         seen = views(self.asked, verdicts)
         context.update(seen)
@@ -216,9 +227,11 @@ class LLMJudgeServer(JudgedResourcesServer):
                 scores[f"{one.name}.{name}" if several else name] = value
             marks = {"judge": one.name} if several else {}
             evaluations += [marks | evaluation for evaluation in evaluations_of(verdict, one.score)]
-        known |= {"scores": scores, "judge_evaluations": evaluations}
-        calls = Verdict({}, tuple(exchange for verdict in verdicts.values() for exchange in verdict.exchanges))
-        return self.respond(row, body, ruling, calls) | known | self.expressions.answers(context)
+        known["scores"], known["judge_evaluations"] = scores, evaluations
+        calls = next(iter(verdicts.values())) if len(verdicts) == 1 else _all_calls(verdicts)
+        answer = self.respond(row, body, ruling, calls, **known)
+        answer.update(self.expressions.answers(context))
+        return answer
 
     def _rule(self, rulings: Sequence[Ruling], context: Row) -> Ruling:
         if (failed := next((ruling for ruling in rulings if ruling.status == "failed"), None)) is not None:
@@ -267,6 +280,18 @@ class LLMJudgeServer(JudgedResourcesServer):
         given = (judge.reward or Reward()).model_dump(exclude_unset=True)
         given |= {} if failed is None else {"if_failed": failed}
         return judge.model_copy(update={"reward": Reward.model_validate(given)})
+
+
+def _all_calls(verdicts: Mapping[str, Verdict]) -> Verdict:
+    return Verdict({}, tuple(exchange for verdict in verdicts.values() for exchange in verdict.exchanges))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _texts(part)  # pyright: ignore[reportUnknownArgumentType]
 
 
 class _Expressions:
