@@ -36,6 +36,7 @@ from referee.inference import (
 from referee.inference.driving import drive
 from referee.judge import Deliberation, Failed, Judge, Model, Price, Reward, Scored, Unclear, Verdict, deliberate
 
+_ONCE = {NO_RETRIES: "1"}
 Status = Literal["scored", "unclear", "failed"]
 Conclusion = TypeVar("Conclusion")
 
@@ -167,14 +168,12 @@ class ServerTransport:
         name, _, path = url.removeprefix("server://").partition("/")
         try:
             async with asyncio.timeout(timeouts.total):
-                answer = await self._client.request(
-                    name, f"/{path}", "POST", data=body, headers={"content-type": "application/json", NO_RETRIES: "1"}
-                )
+                answer = await self._client.request(name, f"/{path}", "POST", data=body, headers=_ONCE)
         except TimeoutError as error:
             raise TransportError("timeout", f"{name} did not answer within {timeouts.total:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError("unreachable", f"{name}: {type(error).__name__}: {error}") from error
-        content = await answer.read()
+        content = answer.body
         if answer.status < 300:
             return Reply(answer.status, {}, content)
         kind: Any = answer.headers.get(FAILURE)

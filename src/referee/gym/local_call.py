@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -19,15 +19,12 @@ log = logging.getLogger("referee.gym")
 
 
 async def call_locally(
-    app: App, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]
+    app: App, method: str, path: str, query: str, body: bytes, headers: list[tuple[bytes, bytes]]
 ) -> LocalAnswer:
-    """Call `app` and collect its whole answer.
+    """Call `app` and collect its whole answer; `headers` have lower-case names.
 
     An exception that escapes the app is a 500, as it is behind a socket: the caller must not come down with it.
     """
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    raw.append((b"host", b"in-process"))
-    raw.append((b"content-length", b"%d" % len(body)))
     scope: Message = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -38,7 +35,7 @@ async def call_locally(
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": raw,
+        "headers": [*headers, (b"host", b"in-process"), (b"content-length", b"%d" % len(body))],
         "client": ("127.0.0.1", 0),
         "server": ("127.0.0.1", 0),
     }

@@ -20,12 +20,13 @@ from referee.gym.api import (
     NeMoGymChatCompletionCreateParamsNonStreaming,
     SimpleResponsesAPIModel,
 )
-from referee.gym.api.routes import JSONAnswer, as_model, check_params, read_object
+from referee.gym.api.routes import JSONAnswer, as_model, check_params, header_of, read_object
 from referee.gym.upstream import FAILURE, NO_RETRIES, Upstream
 from referee.inference import Reply, RetryPolicy, Timeouts
 from referee.judge import Price
 
 Json = dict[str, Any]
+_NO_RETRIES = NO_RETRIES.encode()
 _PASSED_ON = ("retry-after", FAILURE)
 
 
@@ -116,7 +117,7 @@ class EndpointModelServer(SimpleResponsesAPIModel):
 
     async def post(self, request: Request, path: str, params: Json) -> Reply:
         """The endpoint's answer. It is looked at, for another try, unless the caller does so itself."""
-        looked_at = None if NO_RETRIES in request.headers else _complaint
+        looked_at = _complaint if header_of(request, _NO_RETRIES) is None else None
         return await self.choose(request).post(path, orjson.dumps(params), looked_at)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -73,7 +73,7 @@ class ServerResponse:
         self.status = status
         self.raw_headers = headers
         self.method = method
-        self._body = body
+        self.body = body
         self._url = url
 
     @cached_property
@@ -85,9 +85,12 @@ class ServerResponse:
     @property
     def cookie_pairs(self) -> list[tuple[str, str]]:
         """Name and value of each cookie that the answer sets, as they came over the wire."""
-        lines = [value.decode("latin-1") for name, value in self.raw_headers if name.lower() == b"set-cookie"]
-        parts = [line.partition(";")[0].partition("=") for line in lines]
-        return [(name.strip(), value.strip()) for name, _, value in parts]
+        pairs: list[tuple[str, str]] = []
+        for name, line in self.raw_headers:
+            if name == b"set-cookie" or name.lower() == b"set-cookie":
+                cookie, _, value = line.partition(b";")[0].decode("latin-1").partition("=")
+                pairs.append((cookie.strip(), value.strip()))
+        return pairs
 
     @property
     def ok(self) -> bool:
@@ -119,21 +122,21 @@ class ServerResponse:
 
     async def read(self) -> bytes:
         """The body."""
-        return self._body
+        return self.body
 
     async def text(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """The body as text."""
-        return self._body.decode(encoding, errors)
+        return self.body.decode(encoding, errors)
 
     async def json(self, **_: Any) -> Any:
         """The body decoded from JSON."""
-        return orjson.loads(self._body)
+        return orjson.loads(self.body)
 
     def raise_for_status(self) -> None:
         """Raise aiohttp's `ClientResponseError` for a status of 400 and above; its `response_content` is the body."""
         if not self.ok:
             error = aiohttp.ClientResponseError(self.request_info, (), status=self.status, message=self._excerpt())
-            error.response_content = self._body  # pyright: ignore[reportAttributeAccessIssue]  # as authors read it
+            error.response_content = self.body  # pyright: ignore[reportAttributeAccessIssue]  # as authors read it
             raise error
 
     def release(self) -> None:
@@ -146,7 +149,7 @@ class ServerResponse:
         """Nothing is held."""
 
     def _excerpt(self) -> str:
-        return self._body[:500].decode(errors="replace")
+        return self.body[:500].decode(errors="replace")
 
 
 class ServerClient:
@@ -216,9 +219,12 @@ class ServerClient:
         if app is None:
             return await self._over_http(server_name, url_path, method, body, lines, params, timeout)
         query = URL.build(query=params).raw_query_string if params else ""
-        seconds = timeout.total if isinstance(timeout, aiohttp.ClientTimeout) else timeout
         call = call_locally(app, method, url_path, query, body, lines)
-        status, raw_headers, answer = await (call if seconds is None else asyncio.wait_for(call, seconds))
+        if timeout is None:
+            status, raw_headers, answer = await call
+        else:
+            seconds = timeout.total if isinstance(timeout, aiohttp.ClientTimeout) else timeout
+            status, raw_headers, answer = await asyncio.wait_for(call, seconds)
         # The url is for messages alone: parsing one costs more than the rest of this method.
         return ServerResponse(status, raw_headers, answer, f"{self._urls.get(server_name, '')}{url_path}", method)
 
@@ -272,7 +278,7 @@ class ServerClient:
         url_path: str,
         method: str,
         body: bytes,
-        headers: Mapping[str, str],
+        headers: RawHeaders,
         params: Mapping[str, Any] | None,
         timeout: aiohttp.ClientTimeout | float | None,
     ) -> ServerResponse:
@@ -282,7 +288,8 @@ class ServerClient:
         limits = Limits(connect=given.sock_connect or _CONNECT, read=given.sock_read, total=given.total)
         parsed = self._parsed.get(base) or self._parse(base)
         host, port = parsed.raw_host or "", parsed.port or 80
-        head = request_head(method, target, parsed.raw_authority, list(headers.items()))
+        lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        head = request_head(method, target, parsed.raw_authority, lines)
         for left in reversed(range(_TRIES)):
             try:
                 reply = await self._connections.exchange(host, port, head, body, limits)
@@ -332,14 +339,21 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
+_JSON = (b"content-type", b"application/json")
+
+
 def _request_headers(
     body: bytes, cookies: Mapping[str, Any] | None, headers: Mapping[str, str] | None
-) -> MutableMapping[str, str]:
-    lines: dict[str, str] = {"content-type": "application/json"} if body else {}
-    if headers:
-        lines.update((name.lower(), value) for name, value in headers.items())
+) -> list[tuple[bytes, bytes]]:
+    lines: list[tuple[bytes, bytes]] = []
+    typed = not body
+    for name, value in headers.items() if headers else ():
+        lines.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+        typed = typed or lines[-1][0] == b"content-type"
+    if not typed:
+        lines.append(_JSON)
     if cookies:
         # A morsel's coded value is what came over the wire; quoting it again would break a signature.
-        pairs = (f"{name}={getattr(value, 'coded_value', value)}" for name, value in cookies.items())
-        lines["cookie"] = "; ".join(pairs)
+        pairs = [f"{name}={getattr(value, 'coded_value', value)}" for name, value in cookies.items()]
+        lines.append((b"cookie", "; ".join(pairs).encode("latin-1")))
     return lines

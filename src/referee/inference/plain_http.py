@@ -148,6 +148,7 @@ class _Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpResponseParser(self)  # pyright: ignore[reportAttributeAccessIssue]
         self._answer: asyncio.Future[PlainReply] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._limits = Limits()
         self._deadline: float | None = None
         self._heard = 0.0
@@ -168,14 +169,11 @@ class _Connection(asyncio.Protocol):
             self._transport.write(body)
         if deadline is not None or limits.read is not None:
             self._heard = self._loop.time()
-            self._timer = self._loop.call_at(self._next_check(), self._check)
+            self._watch(self._next_check())
         try:
             return await answer
         finally:
             self._answer = None
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
 
     def close(self) -> None:
         """Close it when all is written."""
@@ -207,6 +205,9 @@ class _Connection(asyncio.Protocol):
         """For asyncio."""
         self.lost = True
         self.reusable = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._answer is not None and not self._answer.done():
             if exc is None and self._headed and self._until_end:
                 self._finish()
@@ -279,11 +280,22 @@ class _Connection(asyncio.Protocol):
             ends.append(self._heard + self._limits.read)
         return min(ends)
 
+    def _watch(self, due: float) -> None:
+        # A timer outlives its call, as most calls end long before it: it looks whether there is anything to wait for
+        # when it is due, and not before.
+        if self._timer is not None:
+            if self._timer_due <= due:
+                return
+            self._timer.cancel()
+        self._timer, self._timer_due = self._loop.call_at(due, self._check), due
+
     def _check(self) -> None:
-        # One timer a call: data that came in between only moves the time at which it looks again.
+        self._timer = None
+        if self._answer is None or (self._deadline is None and self._limits.read is None):
+            return
         now, due = self._loop.time(), self._next_check()
         if now < due - 0.001:
-            self._timer = self._loop.call_at(due, self._check)
+            self._watch(due)
         elif self._deadline is not None and now >= self._deadline - 0.001:
             self._fail(NoAnswerError("timeout"))
         else:

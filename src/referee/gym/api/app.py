@@ -72,7 +72,7 @@ class GymApp(FastAPI):
         return None if extended else self._hot.get(scope["path"])
 
     async def _answer(self, endpoint: JSONEndpoint, scope: Message, body: bytes | None) -> Response:
-        session = scope["session"] = Session.of(scope, self._cookies)
+        session = scope["session"] = Session(scope, self._cookies)
         scope["app"] = self
         try:
             answer = await endpoint.answer(scope, body)

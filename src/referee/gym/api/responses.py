@@ -7,7 +7,7 @@ Names and fields are those of NeMo Gym 0.4's `openai_utils`, after OpenAI's API 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -258,17 +258,21 @@ def are_plain(params: dict[str, Any]) -> bool:
     for key, value in params.items():
         if key != "input" and type(value) not in _PLAIN.get(key, ()):
             return False
-    given = params.get("input")
+    given: Any = params.get("input")
     if type(given) is str:
         return True
-    return type(given) is list and all(
-        type(item) is dict
-        and item.keys() <= _MESSAGE
-        and type(item.get("content")) is str
-        and item.get("role") in _ROLES
-        and item.get("type", "message") == "message"
-        for item in given  # pyright: ignore[reportUnknownVariableType]
-    )
+    if type(given) is not list:
+        return False
+    for item in cast("list[Any]", given):
+        if not (
+            type(item) is dict
+            and item.keys() <= _MESSAGE
+            and type(item.get("content")) is str
+            and item.get("role") in _ROLES
+            and item.get("type", "message") == "message"
+        ):
+            return False
+    return True
 
 
 class NeMoGymResponseInputTokensDetails(_Kept):

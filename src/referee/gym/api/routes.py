@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import Request, empty_receive, empty_send
 from starlette.responses import JSONResponse, Response
 
 from referee.gym.api.responses import NeMoGymResponseCreateParamsNonStreaming, are_plain
@@ -112,10 +112,13 @@ class JSONEndpoint:
             elif self._body is not None:
                 given[self._body] = raw
             if self._request is not None:
-                given[self._request] = Request(scope)
+                given[self._request] = _Request(scope, raw)
             if self._response is not None:
                 given[self._response] = Response()
-            return self._as_answer(await self._handler(**given), given)
+            result = await self._handler(**given)
+            if self._response is None and isinstance(result, Response):
+                return result
+            return self._as_answer(result, given)
         except BodyError as error:
             return problem(422, error.mistakes)
 
@@ -130,6 +133,33 @@ class JSONEndpoint:
             prepared: Response = given[self._response]
             answer.raw_headers.extend(header for header in prepared.raw_headers if header[0] != b"content-length")
         return answer
+
+
+class _Request(Request):
+    """A request whose body has been read; starlette's makes ready to read it first."""
+
+    _receive = staticmethod(empty_receive)
+    _send = staticmethod(empty_send)
+    _stream_consumed = False
+    _is_disconnected = False
+    _form = None
+
+    def __init__(self, scope: Message, body: bytes) -> None:
+        self.scope = scope
+        self._body = body
+
+
+def header_of(request: Request, name: bytes) -> bytes | None:
+    """A header by its lower-case name; starlette's headers are a view that is made for each request."""
+    for given, value in request.scope["headers"]:
+        if given == name:
+            return value
+    return None
+
+
+def cookies_of(request: Request) -> dict[str, str]:
+    """The cookies that came with a request."""
+    return dict(request.cookies) if header_of(request, b"cookie") is not None else {}
 
 
 class BodyError(Exception):

@@ -23,7 +23,7 @@ from referee.gym.api import (
     ResourcesServerRef,
     SimpleResponsesAPIAgent,
 )
-from referee.gym.api.routes import JSONAnswer, check_params, problem, read_object
+from referee.gym.api.routes import JSONAnswer, check_params, cookies_of, problem, read_object
 from referee.gym.server import ServerResponse
 from referee.gym.upstream import FAILURE
 from referee.inference.retries import failure_kind
@@ -57,7 +57,7 @@ class SimpleAgent(SimpleResponsesAPIAgent):
         row = read_object(body)
         check_params(row.get("responses_create_params"), row)
         environment = self.config.resources_server.name
-        cookies = dict(request.cookies)
+        cookies = cookies_of(request)
         try:
             await self._post(environment, "/seed_session", body, cookies)
             response = await self._respond(row["responses_create_params"], cookies, {})
@@ -72,7 +72,7 @@ class SimpleAgent(SimpleResponsesAPIAgent):
         """Let the policy answer, tools and all; the cookies of both servers come back with the answer."""
         params = read_object(body)
         check_params(params)
-        tool_cookies, model_cookies = dict(request.cookies), Cookies()
+        tool_cookies, model_cookies = cookies_of(request), Cookies()
         try:
             answer = JSONAnswer(await self._respond(params, tool_cookies, model_cookies))
         except ServerFailure as failure:
@@ -85,7 +85,7 @@ class SimpleAgent(SimpleResponsesAPIAgent):
         """The environment's figures. The body is passed on as it came: it holds every rollout there is."""
         try:
             answer = await self._ask(self.config.resources_server.name, "/aggregate_metrics", body, {})
-            return JSONAnswer(await answer.read(), answer.status)
+            return JSONAnswer(answer.body, answer.status)
         except ServerFailure as failure:
             return failure.answer()
 
@@ -137,10 +137,10 @@ class SimpleAgent(SimpleResponsesAPIAgent):
         said = excerpt(raw[:1000].decode(errors="replace"))
         raise ServerFailure(self.config.model_server.name, 502, f"answered no Responses object: {said}", "bad_reply")
 
-    async def _post(self, server: str, path: str, body: bytes | str, cookies: Cookies) -> bytes:
+    async def _post(self, server: str, path: str, body: bytes, cookies: Cookies) -> bytes:
         """A server's sound answer."""
         answer = await self._ask(server, path, body, cookies)
-        raw = await answer.read()
+        raw = answer.body
         if answer.status < 400:
             return raw
         kind: Any = answer.headers.get(FAILURE) or failure_kind(answer.status)
@@ -149,19 +149,16 @@ class SimpleAgent(SimpleResponsesAPIAgent):
         said = excerpt(raw[:4000].decode(errors="replace"), 1000)
         raise ServerFailure(server, status, f"answered {answer.status} to {path}: {said}", kind)
 
-    async def _ask(self, server: str, path: str, body: bytes | str, cookies: Cookies) -> ServerResponse:
+    async def _ask(self, server: str, path: str, body: bytes, cookies: Cookies) -> ServerResponse:
         """A server's answer, whatever its status; `cookies` are what it was sent, and what it set since."""
-        data = body.encode() if isinstance(body, str) else body
-        headers = {"content-type": "application/json"}
         try:
-            answer = await self.server_client.request(
-                server, path, "POST", data=data, cookies=cookies or None, headers=headers
-            )
+            answer = await self.server_client.request(server, path, "POST", data=body, cookies=cookies)
         except TimeoutError as error:
             raise ServerFailure(server, 504, f"did not answer {path} in time", "timeout") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ServerFailure(server, 502, f"could not be reached: {error}", "unreachable") from error
-        cookies.update(answer.cookie_pairs)
+        if pairs := answer.cookie_pairs:
+            cookies.update(pairs)
         return answer
 
 

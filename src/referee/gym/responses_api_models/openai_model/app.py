@@ -52,9 +52,11 @@ class OpenAIModelServer(EndpointModelServer):
 
     def responses_request(self, params: Json) -> Json:
         """With this server's model; reasoning items without a status, which OpenAI answers with and does not take."""
-        given = params["input"]
-        if not isinstance(given, str) and any(item.get("type") == "reasoning" for item in given):
-            params["input"] = [item for item in map(self._input_item, given) if item is not None]
+        given: list[Json] = [] if isinstance(params["input"], str) else params["input"]
+        for item in given:
+            if item.get("type") == "reasoning":
+                params["input"] = [item for item in map(self._input_item, given) if item is not None]
+                break
         return self.chat_request(params)
 
     def chat_request(self, params: Json) -> Json:
