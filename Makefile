@@ -34,9 +34,10 @@ bench: setup ## measure engine, statistics, reward servers and platform against 
 simulate: $(INSTALLED) ## measure how often the intervals cover the truth, a quarter of an hour; RECORD=1 keeps it
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/simulate_coverage.py $(if $(RECORD),--into docs/statistics.md)
 
-chaos: setup ## kill -9 a run, and a job's server, 20 times each, and compare with undisturbed ones; RECORD=1 keeps it
+chaos: setup ## kill -9 a run and a job's server, 20 times each; and requests of every kind to the server; RECORD=1 keeps it
 	@$(BIN)/python chaos/evaluation.py $(if $(RECORD),--record)
 	@$(BIN)/python chaos/jobs.py $(if $(RECORD),--record)
+	@$(BIN)/python chaos/routes.py
 
 soak: setup ## 50,000 rollouts with faults and two kills, every row accounted for; RECORD=1 keeps it
 	@$(BIN)/python soak/rollouts.py $(if $(RECORD),--record)

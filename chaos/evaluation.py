@@ -9,24 +9,21 @@ needed and, for each kill, as many as calls were in flight.
 
 from __future__ import annotations
 
-import argparse
 import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+from killing import CONCURRENCY, Outcome, command, compared, row, verdict
 
 from referee.testing import FaultPlan, ScriptedEndpoint
 
-CONCURRENCY = 16
 LATENCY = 0.06
 FAULTS: Mapping[Any, float] = {"500": 0.03, "429": 0.02, "close_mid_body": 0.02, "close_before_answer": 0.01}
 JUDGE = """\
@@ -35,32 +32,6 @@ inference: {{temperature: 0.0, max_tokens: 32}}
 prompt_template: "<question>{{{{ item.prompt }}}}</question><answer>{{{{ item.response }}}}</answer>"
 scores: [{{name: helpfulness, minimum: 0, maximum: 4}}]
 """
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run left behind."""
-
-    rows: bytes
-    scores: Any
-    answers: int
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--record", action="store_true", help="keep the outcome in docs/measured.md")
-    options = parser.parse_args()
-    text, held = chaos(options.rows, options.kills, options.seed)
-    print(text)
-    if options.record:
-        sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-        from record import record
-
-        record("Kill -9 of an evaluation", "make chaos", f"```text\n{text}\n```")
-    return 0 if held else 1
 
 
 def chaos(rows: int, kills: int, seed: int) -> tuple[str, bool]:
@@ -72,18 +43,9 @@ def chaos(rows: int, kills: int, seed: int) -> tuple[str, bool]:
         begun = time.monotonic()
         killed, deaths = attempt(folder, "killed", kills, seed)
         seconds = time.monotonic() - begun
-    bound = calm.answers + deaths * CONCURRENCY
-    checks = {
-        f"{deaths} of {kills} kills fell into the run": deaths == kills,
-        "rows.jsonl equal to the undisturbed run's, byte for byte": killed.rows == calm.rows,
-        "aggregate scores equal": killed.scores == calm.scores,
-        f"good answers {killed.answers:,} ≤ {calm.answers:,} + {deaths} kills × {CONCURRENCY} = {bound:,}": (
-            killed.answers <= bound
-        ),
-    }
-    lines = [f"{rows:,} rows, {kills} kills at random moments, seed {seed}, {seconds:.0f} s"]
-    lines += [f"{'ok  ' if held else 'OVER'}  {what}" for what, held in checks.items()]
-    return "\n".join(lines), all(checks.values())
+    what = f"{rows:,} rows, {kills} kills at random moments, seed {seed}, {seconds:.0f} s"
+    more = {"rows.jsonl equal to the undisturbed run's, byte for byte": killed.rows == calm.rows}
+    return compared(what, calm, killed, deaths, kills, more)
 
 
 def attempt(folder: Path, name: str, kills: int, seed: int) -> tuple[Outcome, int]:
@@ -119,20 +81,10 @@ def start(judge: Path, folder: Path, output: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def verdict(body: Mapping[str, Any]) -> str:
-    """A verdict that depends on the request alone; some cannot be read."""
-    number = zlib.crc32(orjson.dumps(body["messages"]))
-    return f'{{"helpfulness": {number % 5}}}' if number % 50 else "I would rather not say."
-
-
 def write_rows(path: Path, count: int) -> None:
-    """Rows, some of which are equal: they stay different samples."""
     with path.open("wb") as file:
-        for number in range(count):
-            file.write(
-                orjson.dumps({"prompt": f"Question {number // 2}?", "response": "x" * (number // 2 % 400)}) + b"\n"
-            )
+        file.writelines(orjson.dumps(row(number)) + b"\n" for number in range(count))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(chaos, page=__doc__, rows=2000, subject="Kill -9 of an evaluation"))
