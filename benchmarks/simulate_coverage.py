@@ -10,6 +10,7 @@ enough to tell 93 % from 95 %.
     make simulate                                # the whole grid, a quarter of an hour on one core
     make simulate RECORD=1                       # and replace the tables in docs/statistics.md
     python benchmarks/simulate_coverage.py --only "corrected means" --scale 4
+    python benchmarks/simulate_coverage.py --only agreement --lines "lognormal @" --into docs/statistics.md
 """
 
 from __future__ import annotations
@@ -93,10 +94,29 @@ def table(lines: list[tuple[str, int, dict[str, Tally]]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+def merged(old: str, new: str) -> str:
+    """A study's text with the lines of a new table in place of those of the same setting and n."""
+    caption, _, before = old.partition("\n\n")
+    lines, fresh = _cells(before), _cells(new)
+    header = lines[0]
+    made = {(row[0], row[1]): dict(zip(fresh[0], row, strict=True)) for row in fresh[2:]}
+    rows = [
+        [made[row[0], row[1]].get(name, "") for name in header] if (row[0], row[1]) in made else row for row in lines
+    ]
+    return f"{caption}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _cells(table: str) -> list[list[str]]:
+    return [[part.strip() for part in line.strip("|").split("|")] for line in table.splitlines()]
+
+
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--scale", type=float, default=1.0, help="that many times the usual repetitions")
     options.add_argument("--only", choices=list(STUDIES), action="append", help="a study; repeat for several")
+    options.add_argument(
+        "--lines", metavar="REGEX", help="only lines whose `setting @ n` has this; others stay as they are"
+    )
     options.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options.add_argument("--into", type=Path, help="a page whose tables are replaced")
     chosen = options.parse_args()
@@ -107,13 +127,21 @@ def main() -> int:
         for study in chosen.only or STUDIES:
             began = time.perf_counter()
             number = max(1, round(REPETITIONS.get(study, USUAL) * chosen.scale))
-            jobs = [pool.submit(run_cell, study, cell, number) for cell in range(len(list(STUDIES[study]())))]
+            cells = list(STUDIES[study]())
+            wanted = re.compile(chosen.lines or "")
+            at = [place for place, cell in enumerate(cells) if wanted.search(f"{cell.setting} @ {cell.n}")]
+            jobs = [pool.submit(run_cell, study, cell, number) for cell in at]
+            if cells and not jobs:
+                continue
             if not jobs:
                 print(f"{study}: left out, the recorded judgments are not here", file=sys.stderr)
                 continue
             error = np.sqrt(0.95 * 0.05 / number)
             caption = f"{number:,} repetitions a cell; the standard error of a coverage is {error:.3f}."
-            parts[study.capitalize()] = f"{caption}\n\n{table([job.result() for job in jobs])}"
+            made = table([job.result() for job in jobs])
+            title = study.capitalize()
+            page: Path | None = chosen.into if chosen.lines is not None else None
+            parts[title] = f"{caption}\n\n{made}" if page is None else merged(tables_of(page)[title], made)
             print(f"### {study.capitalize()}\n\n{parts[study.capitalize()]}\n", flush=True)
             print(f"{study}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
             if chosen.into is not None:
@@ -122,11 +150,16 @@ def main() -> int:
     return 0
 
 
+def tables_of(page: Path) -> dict[str, str]:
+    """What a page has of each study, by its title."""
+    pieces = HEADING.split(page.read_text(encoding="utf-8").partition(MARK)[2])
+    return {title: text.strip() for title, text in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
 def write(page: Path, parts: dict[str, str]) -> None:
     """Put the tables at the end of a page in place of their last versions; tables that were not made again stay."""
-    prose, _, tables = page.read_text(encoding="utf-8").partition(MARK)
-    pieces = HEADING.split(tables)
-    kept = {title: text.strip() for title, text in zip(pieces[1::2], pieces[2::2], strict=True)} | parts
+    prose = page.read_text(encoding="utf-8").partition(MARK)[0]
+    kept = tables_of(page) | parts
     order = [study.capitalize() for study in STUDIES if study.capitalize() in kept]
     body = "\n\n".join(f"### {title}\n\n{kept[title]}" for title in order)
     page.write_text(f"{prose}{MARK}\n\n{LEGEND}\n\n{body}\n", encoding="utf-8")

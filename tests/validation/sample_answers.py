@@ -64,7 +64,9 @@ def a_validation(n: int = 60, name: str = "a judge", noise: float = 1.0, seed: i
     for group in (0, 1):
         part = agreement(judge[group::2], people[group::2], draws=200)
         subgroups.append(
-            Subgroup(f"part {group}", part.n, part.pearson, part.spearman, part.mae, part.bias, part.exact, None)
+            Subgroup(
+                f"part {group}", part.n, part.pearson, part.spearman, part.mae, part.bias, part.exact, part.kappa, None
+            )
         )
     given: dict[str, Any] = {
         "judge": name,
@@ -82,6 +84,7 @@ def a_validation(n: int = 60, name: str = "a judge", noise: float = 1.0, seed: i
         "labels": label_agreement([str(int(x)) for x in judge], [str(int(y)) for y in people], draws=100),
         "ceiling": found,
         "people_alpha": found.alpha_ordinal,
+        "within": None,
         "trivial": (
             Trivial("always 2", always.pearson, always.spearman, always.mae, always.exact, None),
             Trivial("number of words", words.pearson, words.spearman, words.mae, words.exact, None),
@@ -99,7 +102,7 @@ def a_validation(n: int = 60, name: str = "a judge", noise: float = 1.0, seed: i
         "advice": (Advice("good", "Good."), Advice("note", "Mind this."), Advice("warn", "Careful with that.")),
         "labels_to_tell": None,
         "confidence": 0.95,
-        "columns": Columns(judge, people, list(range(n)), list(range(n))),
+        "columns": Columns(judge, people, np.arange(n), np.arange(n)),
     }
     return Validation(**(given | fields))
 
@@ -116,7 +119,7 @@ def a_label_validation() -> Validation:
     return a_validation(
         kind="labels", labels=found, agreement=None, levels=levels, n=80, rows=80, left_out={}, calibration=(),
         trivial=(), ceiling=None, subgroups=(), disagreements=disagreements, scale=Scale(0, 2, True, {}, True),
-        columns=Columns([], [], [], []),
+        columns=Columns(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)),
     )  # fmt: skip
 
 

@@ -68,5 +68,7 @@ def table(*columns: str) -> Table:
     """A plain table; columns but the first are aligned to the right."""
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for place, name in enumerate(columns):
-        made.add_column(name, justify="left" if place == 0 else "right", no_wrap=place > 0)
+        made.add_column(
+            name, justify="left" if place == 0 else "right", no_wrap=place > 0, min_width=8 if place == 0 else None
+        )
     return made

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from referee.cli.pages import advice, interval, number, page, sentences, table
 from referee.exchange import excerpt
+from referee.statistics import LabelAgreement
 from referee.validation.agreement import Validation
 
 _MOST_LEVELS = 11
 _SHOWN_DISAGREEMENTS = 3
+_WIDE, _FEW_LABELS = 64, 5
+"""Characters for the columns of a confusion matrix, and the labels shown apart where there are more."""
 _IN_POINTS = ("mae", "rmse", "bias")
 """Figures on the score's own scale; on a scale of 0 to 1 two decimals say little of them."""
 
@@ -65,12 +69,17 @@ def figures(console: Console, found: Validation) -> None:
         if not estimate.is_defined:
             undefined.setdefault(estimate.reason or "", []).append(label)
             continue
+        if narrow and name == "within_one":
+            continue  # of every row, on a scale no wider than one
         spec = ".3f" if narrow and name in _IN_POINTS else ".2f"
         value = number(constant[name], spec) if name in constant else ""
         cells = [label, number(estimate.value, spec), interval(estimate, spec), value]
         if people is not None:
             cells.append(number(getattr(people, name).value, spec))
         rows.add_row(*cells)
+    if found.within is not None and found.within.spearman.is_defined:
+        same = excerpt(f"within the same {found.clusters.field}: Spearman", 40)
+        rows.add_row(same, number(found.within.spearman.value), interval(found.within.spearman))
     for judge in found.trivial:
         if judge.name == "number of words" and judge.spearman.is_defined:
             rows.add_row("the number of words: Spearman", number(judge.spearman.value), interval(judge.spearman))
@@ -104,8 +113,16 @@ def _labels(console: Console, found: Validation) -> None:
             ("macro F1", labels.macro_f1),
         ):
             rows.add_row(name, number(estimate.value), interval(estimate))
+        if found.ceiling is not None:
+            rows.add_row("one person and the others: agreement", number(found.ceiling.exact.value),
+                         interval(found.ceiling.exact))  # fmt: skip
+        if found.people_alpha is not None:
+            rows.add_row("people among themselves: alpha", number(found.people_alpha.value),
+                         interval(found.people_alpha))  # fmt: skip
         console.print()
         console.print(rows)
+        for warning in dict.fromkeys(labels.kappa.warnings):
+            console.print(Text(f"Cohen's kappa: {warning}.", style="dim"))
     if found.kind == "labels" or verdict or found.scale.labels:
         rows = table("label", "people gave", "sensitivity", "specificity", "precision", "F1")
         for name, one in labels.by_label.items():
@@ -123,12 +140,26 @@ def _labels(console: Console, found: Validation) -> None:
 def _confusion(console: Console, found: Validation) -> None:
     labels = found.labels
     assert labels is not None
-    names = [excerpt(str(name), 10) for name in labels.labels]
+    names, confusion = _commonest(labels)
     rows = table("people \\ judge", *names)
-    for name, counts in zip(names, labels.confusion, strict=True):
+    for name, counts in zip(names, confusion, strict=True):
         rows.add_row(name, *(f"{count:,}" if count else "·" for count in counts))
     console.print()
     console.print(rows)
+
+
+def _commonest(labels: LabelAgreement) -> tuple[list[str], list[list[int]]]:
+    """Names and confusion of as many labels as a screen is wide for, the commonest; the others together."""
+    counts = np.array(labels.confusion)
+    if len(counts) <= _MOST_LEVELS and sum(len(excerpt(str(name), 10)) + 2 for name in labels.labels) <= _WIDE:
+        return [excerpt(str(name), 10) for name in labels.labels], counts.tolist()
+    kept = np.sort(np.argsort(-(counts.sum(axis=0) + counts.sum(axis=1)), kind="stable")[:_FEW_LABELS])
+    place = np.full(len(counts), len(kept))
+    place[kept] = np.arange(len(kept))
+    folded = np.zeros((len(kept) + 1, len(kept) + 1), dtype=int)
+    np.add.at(folded, (place[:, None], place[None, :]), counts)
+    rest = len(counts) - len(kept)
+    return [*(excerpt(str(labels.labels[at]), 10) for at in kept), f"{rest} others"], folded.tolist()
 
 
 def _levels(console: Console, found: Validation) -> None:
@@ -146,16 +177,13 @@ def _levels(console: Console, found: Validation) -> None:
 def _subgroups(console: Console, found: Validation) -> None:
     if not found.subgroups:
         return
-    rows = table(excerpt(found.by or "", 20), "rows", "Pearson r", "interval", "bias", "interval")
+    verdicts = found.labels is not None and (found.kind == "labels" or len(found.labels.labels) == 2)
+    names = ("agreement", "kappa") if verdicts else ("Pearson r", "bias")
+    rows = table(excerpt(found.by or "", 20), "rows", names[0], "interval", names[1], "interval")
     for group in found.subgroups:
-        rows.add_row(
-            excerpt(group.name, 20),
-            f"{group.n:,}",
-            number(group.pearson.value),
-            interval(group.pearson),
-            number(group.bias.value),
-            interval(group.bias),
-        )
+        shown = (group.exact, group.kappa) if verdicts else (group.pearson, group.bias)
+        cells = [cell for one in shown for cell in (number(one.value), interval(one))]
+        rows.add_row(excerpt(group.name, 20), f"{group.n:,}", *cells)
     console.print()
     console.print(rows)
     console.print(Text(f"Intervals are widened for looking at {len(found.subgroups)} groups.", style="dim"))
@@ -166,10 +194,10 @@ def _disagreements(console: Console, found: Validation) -> None:
     if not shown:
         return
     console.print()
-    console.print(Text("Furthest apart", style="bold"))
+    console.print(Text("Not the same" if found.kind == "labels" else "Furthest apart", style="bold"))
     for row in shown:
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        judge, human = (part if isinstance(part, str) else f"{part:g}" for part in (row.judge, row.human))
-        what = " → ".join(excerpt(part, 60) for part in (row.prompt, row.answer) if part)
-        grid.add_row(Text(f"row {row.row}: judge {judge}, people {human}", no_wrap=True), Text(what, style="dim"))
-        console.print(grid)
+        judge, human = (excerpt(part, 24) if isinstance(part, str) else f"{part:g}" for part in (row.judge, row.human))
+        console.print(Text(f"row {row.row}: judge {judge}, people {human}"))
+        what = " → ".join(excerpt(part, 100) for part in (row.prompt, row.answer) if part)
+        if what:
+            console.print(Padding(Text(what, style="dim"), (0, 0, 0, 2)))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from referee.statistics.pairwise import WinRate, win_rate
     from referee.statistics.planning import held_out, labels_for_width, rows_for_width, rows_to_show
     from referee.statistics.ranking import Ranking, bradley_terry
-    from referee.statistics.raters import human_ceiling, krippendorff_alpha
+    from referee.statistics.raters import human_ceiling, krippendorff_alpha, label_ceiling
     from referee.statistics.rates import clopper_pearson, rate, wilson
     from referee.statistics.shift import Shift, shift_test
     from referee.statistics.token_scores import ExpectedScore, expected_score
@@ -76,6 +76,7 @@ _HOMES = {
     "bradley_terry": ".ranking",
     "human_ceiling": ".raters",
     "krippendorff_alpha": ".raters",
+    "label_ceiling": ".raters",
     "clopper_pearson": ".rates",
     "rate": ".rates",
     "wilson": ".rates",
@@ -118,6 +119,7 @@ __all__ = [
     "human_ceiling",
     "krippendorff_alpha",
     "label_agreement",
+    "label_ceiling",
     "labels_for_width",
     "length_controlled_win_rate",
     "mcnemar",

@@ -18,13 +18,15 @@ from referee.statistics.columns import Column, Floats, PairedRows, paired_rows
 from referee.statistics.estimate import Estimate
 from referee.statistics.figures import EQUAL_WITHIN, LABEL_LIMIT, Pairs
 from referee.statistics.intervals import CORRELATION, MEAN_ERROR, SQUARED_ERROR, estimates
-from referee.statistics.means import LONG_TAIL, cluster_sums, long_tailed, mean_estimate
+from referee.statistics.means import cluster_sums, mean_estimate, tail_warning
 from referee.statistics.rates import rate_estimate
 from referee.statistics.resampling import support
 
 FEW_INFORMATIVE = 3
 FEW_FOR_SQUARES = 30
 LARGEST_SHARE = 0.25
+BY_DISTANCE = ("quadratic_kappa", "alpha_interval")
+"""Figures that weigh by squared distances, on which a long tail tells as on errors."""
 CORRELATIONS = ("pearson", "spearman", "kendall")
 LABEL_FIGURES = ("kappa", "ac1", "alpha_nominal", "alpha_ordinal")
 RATES = {"exact": EQUAL_WITHIN, "within_one": 1 + EQUAL_WITHIN}
@@ -128,6 +130,8 @@ def agreement(
     *,
     clusters: Sequence[Any] | NDArray[Any] | None = None,
     categories: Sequence[float] | None = None,
+    bounds: tuple[float, float] | None = None,
+    names: Sequence[Any] | None = None,
     confidence: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
@@ -140,6 +144,9 @@ def agreement(
         clusters: what each row shares with others (its prompt, its document), of any hashable type. The bootstrap draws
             clusters whole. By default every row stands alone.
         categories: the scores that the scale allows. By default those that occur, which matters to Gwet's AC1 alone.
+        bounds: the ends of the scale, where they are known and the categories do not say them. No error is larger than
+            the scale is wide, so no interval of one goes further; and scores between bounds have no long tail.
+        names: what the categories 0, 1, … are called in reasons and warnings, where they stand for labels.
         confidence: nominal coverage of the intervals.
         draws: resamples of the bootstrap, where it is used.
         seed: equal seeds give equal intervals.
@@ -157,7 +164,11 @@ def agreement(
     if not 0 < confidence < 1:
         raise DataError(f"confidence is {confidence}; it must lie between 0 and 1, such as 0.95")
     rows = paired_rows(judge, human, clusters, ("judge", "human"))
-    estimates = _estimates(rows, scale_of((rows.first, rows.second), categories), confidence, draws, seed)
+    if bounds is None and categories is not None and len(categories):
+        bounds = float(min(categories)), float(max(categories))
+    width = None if bounds is None else bounds[1] - bounds[0]
+    scale = scale_of((rows.first, rows.second), categories)
+    estimates = _estimates(rows, scale, width, names, confidence, draws, seed)
     return Agreement(
         n=len(rows.first),
         clusters=rows.cluster_count,
@@ -171,7 +182,13 @@ def agreement(
 
 
 def _estimates(
-    rows: PairedRows, categories: Floats | None, confidence: float, number: int, seed: int
+    rows: PairedRows,
+    categories: Floats | None,
+    width: float | None,
+    names: Sequence[Any] | None,
+    confidence: float,
+    number: int,
+    seed: int,
 ) -> dict[str, Estimate]:
     n = len(rows.first)
     if n < 2:
@@ -179,27 +196,44 @@ def _estimates(
         return {name: Estimate.undefined(why, confidence) for name in LABELS}
     distinct = support((rows.first, rows.second), rows.clusters)
     pairs = Pairs(distinct.points[:, 0], distinct.points[:, 1], distinct.counts, categories)
-    reasons = undefined_figures(rows, categories)
+    reasons = undefined_figures(rows, categories, names)
     out = {name: Estimate.undefined(why, confidence) for name, why in reasons.items()}
     scales = {name: scale for name, scale in SCALES.items() if name not in reasons}
     found = estimates(distinct, pairs.figures, scales, confidence=confidence, number=number, seed=seed)
     warnings = {
-        CORRELATION: _few_informative(rows),
-        MEAN_ERROR: _long_tail(rows, np.abs(rows.first - rows.second)),
-        SQUARED_ERROR: _uneven_errors(rows),
+        CORRELATION: _few_informative(rows, names),
+        MEAN_ERROR: _long_tail(rows, np.abs(rows.first - rows.second), width),
+        SQUARED_ERROR: _uneven_errors(rows, width),
     }
+    distances = _long_tail(rows, (rows.first - rows.second) ** 2, width) if n < FEW_FOR_SQUARES else ()
     for name, estimate in found.items():
-        out[name] = replace(estimate, warnings=(*estimate.warnings, *warnings.get(scales[name], ())))
+        more = distances if name in BY_DISTANCE else ()
+        out[name] = replace(estimate, warnings=(*estimate.warnings, *warnings.get(scales[name], ()), *more))
     difference = rows.first - rows.second
-    out["bias"] = mean_estimate(difference, rows.clusters, confidence)
+    out["bias"] = mean_estimate(difference, rows.clusters, confidence, bounded=width is not None)
+    if width is not None:
+        out |= {name: _within(out[name], 0.0 if name != "bias" else -width, width) for name in ("mae", "rmse", "bias")}
     for name, tolerance in RATES.items():
         hits = (np.abs(difference) <= tolerance).astype(np.float64)
         out[name] = rate_estimate(hits, rows.clusters, confidence)
     return out
 
 
-def undefined_figures(rows: PairedRows, categories: Floats | None) -> dict[str, str]:
-    """Which figures these rows leave undefined, with the reason to print."""
+def _within(estimate: Estimate, lowest: float, highest: float) -> Estimate:
+    """The same with an interval that goes no further than the figure can."""
+    if estimate.low is None or estimate.high is None:
+        return estimate
+    return replace(estimate, low=max(lowest, estimate.low), high=min(highest, estimate.high))
+
+
+def _called(value: float, names: Sequence[Any] | None) -> str:
+    return f"{value:g}" if names is None else str(names[int(value)])
+
+
+def undefined_figures(
+    rows: PairedRows, categories: Floats | None, names: Sequence[Any] | None = None
+) -> dict[str, str]:
+    """Which figures these rows leave undefined, with the reason to print; `names` are of labels 0, 1, …"""
     reasons: dict[str, str] = {}
     judge_constant, human_constant = np.ptp(rows.first) == 0, np.ptp(rows.second) == 0
     if categories is None:
@@ -208,8 +242,8 @@ def undefined_figures(rows: PairedRows, categories: Floats | None) -> dict[str, 
         reasons |= dict.fromkeys(LABEL_FIGURES, why)
     if not (judge_constant or human_constant):
         return reasons
-    judge_says = f"the judge gave every row {rows.first[0]:g}"
-    people_say = f"people gave every row {rows.second[0]:g}"
+    judge_says = f"the judge gave every row {_called(rows.first[0], names)}"
+    people_say = f"people gave every row {_called(rows.second[0], names)}"
     if judge_constant and human_constant:
         why = f"{judge_says} and {people_say}"
     else:
@@ -225,7 +259,7 @@ def undefined_figures(rows: PairedRows, categories: Floats | None) -> dict[str, 
     return reasons
 
 
-def _few_informative(rows: PairedRows) -> tuple[str, ...]:
+def _few_informative(rows: PairedRows, names: Sequence[Any] | None) -> tuple[str, ...]:
     """Warn of a column that hardly varies: with under three clusters off its commonest score intervals under-cover."""
     warnings: list[str] = []
     for name, column in (("judge", rows.first), ("human", rows.second)):
@@ -235,11 +269,13 @@ def _few_informative(rows: PairedRows) -> tuple[str, ...]:
         if informative < FEW_INFORMATIVE:
             units = "row" if rows.cluster_count == len(column) else "cluster"
             has = f"1 {units} has" if informative == 1 else f"{informative or 'no'} {units}s have"
-            warnings.append(f"{has} a {name} score other than {commonest:g}: too few to trust the interval")
+            what = "score" if names is None else "label"
+            than = _called(commonest, names)
+            warnings.append(f"{has} a {name} {what} other than {than}: too few to trust the interval")
     return tuple(warnings)
 
 
-def _uneven_errors(rows: PairedRows) -> tuple[str, ...]:
+def _uneven_errors(rows: PairedRows, width: float | None) -> tuple[str, ...]:
     """Warn of an RMSE that a few large errors make: how often those come, few rows cannot tell."""
     units = "rows" if rows.cluster_count == len(rows.first) else "clusters"
     if rows.cluster_count < FEW_FOR_SQUARES:
@@ -249,12 +285,16 @@ def _uneven_errors(rows: PairedRows) -> tuple[str, ...]:
     share = float(squares.max() / squares.sum()) if squares.any() else 0.0
     if share > LARGEST_SHARE:
         return (f"one of {rows.cluster_count} {units} makes {share:.0%} of the squared error",)
-    return _long_tail(rows, errors)
+    return _long_tail(rows, errors, width)
 
 
-def _long_tail(rows: PairedRows, errors: Floats) -> tuple[str, ...]:
+def _long_tail(rows: PairedRows, errors: Floats, width: float | None) -> tuple[str, ...]:
+    """Warn of scores without a bound whose errors, or which themselves, have a long tail."""
+    if width is not None:
+        return ()
     units = f"{rows.cluster_count} {'rows' if rows.cluster_count == len(errors) else 'clusters'}"
-    return (LONG_TAIL.format(units),) if long_tailed(errors, cluster_sums(errors, rows.clusters)) else ()
+    columns = (errors, rows.first, rows.second)
+    return next(filter(None, (tail_warning(x, cluster_sums(x, rows.clusters), units) for x in columns)), ())
 
 
 def scale_of(columns: Sequence[Floats], categories: Sequence[float] | None) -> Floats | None:

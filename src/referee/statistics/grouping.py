@@ -56,8 +56,8 @@ def within_groups(
     rows = paired_rows(judge, human, groups, ("judge", "human"))
     found: dict[str, list[float]] = {name: [] for name in CORRELATIONS}
     left_out: dict[str, int] = {}
-    for group in range(rows.cluster_count):
-        inside = rows.clusters == group
+    order = np.argsort(rows.clusters, kind="stable")
+    for inside in np.split(order, np.flatnonzero(np.diff(rows.clusters[order])) + 1):
         x, y = rows.first[inside], rows.second[inside]
         why = _no_correlation(x, y)
         if why is not None:
@@ -71,7 +71,7 @@ def within_groups(
     if not used:
         nothing = Estimate.undefined("no group has a correlation", confidence)
         return WithinGroups(nothing, nothing, nothing, 0, left_out)
-    means = [mean_estimate(np.array(found[name]), np.arange(used), confidence) for name in CORRELATIONS]
+    means = [mean_estimate(np.array(found[name]), np.arange(used), confidence, bounded=True) for name in CORRELATIONS]
     if used < _ENOUGH_GROUPS:
         few = f"{used} groups: under {_ENOUGH_GROUPS} the interval is somewhat too narrow"
         means = [replace(mean, warnings=(*mean.warnings, few)) for mean in means]

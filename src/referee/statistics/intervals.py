@@ -130,7 +130,7 @@ class Hanging:
 
 
 def _error(value: float, left_out: Floats, multiplicity: Floats, scale: Scale) -> Spread | Hanging:
-    if np.all(np.abs(left_out - value) < 1e-12):
+    if np.all(np.abs(left_out - left_out[0]) < 1e-12):
         return Hanging(0)
     moved = scale.forward(left_out)
     undefined = ~np.isfinite(moved)
@@ -151,7 +151,7 @@ def _jackknife_estimate(
         low, high = scale.back(centre - reach), scale.back(centre + reach)
         return Estimate(value, low, high, method=method, confidence=confidence)
     if not error.clusters:
-        why = f"leaving out any one of {_units(rows)} changes nothing, so they show no error to judge it by"
+        why = f"leaving out any one of {_units(rows)} gives the same, so they show no error to judge it by"
         return Estimate(value, reason=why, confidence=confidence)
     # Without the cluster that makes it defined the figure could be anything, so nothing is excluded.
     unit = "row" if rows.clusters_are_rows else "cluster"

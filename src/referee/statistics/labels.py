@@ -103,7 +103,7 @@ def label_agreement(
     number = {name: at for at, name in enumerate(names)}
     columns = [_codes(column, number, which) for column, which in ((judge, "judge"), (human, "human"))]
     found = agreement(
-        columns[0], columns[1], clusters=clusters, categories=range(len(names)) if names else None,
+        columns[0], columns[1], clusters=clusters, categories=range(len(names)) if names else None, names=names,
         confidence=confidence, draws=draws, seed=seed,
     )  # fmt: skip
     kept = ~(np.isnan(columns[0]) | np.isnan(columns[1]))

@@ -21,6 +21,9 @@ from referee.statistics.intervals import freedom_of, relative_skewness, skewed_l
 
 LONG_TAIL = "a long tail of which {} show too little; the interval may cover too seldom"
 """What is said of a mean of unbounded scores that are skewed."""
+UNSEEN_TAIL = "{} cannot show whether the scores have a long tail; with one the interval covers too seldom"
+SKEWED, SHOW_TAILS = 0.1, 30
+"""Skewness over √n from which on a tail is warned of, and clusters under which it may be there unseen."""
 
 
 def mean_score(
@@ -50,8 +53,8 @@ def mean_score(
     return mean_estimate(column[kept], codes, confidence)
 
 
-def mean_estimate(values: Floats, clusters: Ints, confidence: float) -> Estimate:
-    """`mean_score` for checked columns: no missing value, clusters 0 … C−1."""
+def mean_estimate(values: Floats, clusters: Ints, confidence: float, *, bounded: bool = False) -> Estimate:
+    """`mean_score` for checked columns: no missing value, clusters 0 … C−1; bounded ones have no long tail."""
     if not values.size:
         return Estimate.undefined("no row has a score", confidence)
     mean = float(values.mean())
@@ -66,7 +69,7 @@ def mean_estimate(values: Floats, clusters: Ints, confidence: float) -> Estimate
         return Estimate(mean, reason=why, confidence=confidence)
     low, high = skewed_limits(mean, error, freedom, sums, confidence)
     method = f"Student's t with skewness over {units}"
-    warnings = (LONG_TAIL.format(units),) if long_tailed(values, sums) else ()
+    warnings = () if bounded else tail_warning(values, sums, units)
     return Estimate(mean, low, high, method=method, warnings=warnings, confidence=confidence)
 
 
@@ -81,18 +84,26 @@ def mean_error(values: Floats, clusters: Ints) -> tuple[float, float]:
     return error, freedom_of(sums, np.ones(count))
 
 
-def long_tailed(values: Floats, sums: Floats) -> bool:
-    """Whether the values look unbounded and skewed, which no interval of few of them survives.
+def tail_warning(values: Floats, sums: Floats, units: str) -> tuple[str, ...]:
+    """What to say where the values look unbounded and skewed, which no interval of few of them survives.
 
     Scores on a scale repeat, and bounded ones are covered well however skewed they are. So only columns are meant most
-    of whose values differ, with more skewness than normal ones of this number show (two standard errors).
+    of whose values differ, with more skewness than normal ones of this number show (two standard errors). Under thirty
+    clusters a long tail often does not show at all: of lognormal samples of twenty the ones that look harmless cover
+    75 %. There every such column is warned of.
 
     Args:
         values: the scores.
         sums: what each cluster adds to their sum, less its mean.
+        units: the number of rows or clusters, for people.
     """
-    most = max(0.25, 2 * math.sqrt(6) / len(sums))
-    return len(np.unique(values)) > len(values) / 2 and abs(relative_skewness(sums)) > most
+    if len(np.unique(values)) <= len(values) / 2:
+        return ()
+    if abs(relative_skewness(sums)) > max(SKEWED, 2 * math.sqrt(6) / len(sums)):
+        return (LONG_TAIL.format(units),)
+    if len(sums) < SHOW_TAILS and not np.all(values == np.round(values)):
+        return (UNSEEN_TAIL.format(units),)
+    return ()
 
 
 def cluster_sums(values: Floats, clusters: Ints) -> Floats:

@@ -7,6 +7,7 @@ it to guess one person's taste.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -148,6 +149,49 @@ def human_ceiling(
     return agreement(
         own, others, clusters=codes[item], categories=categories, confidence=confidence, draws=draws, seed=seed
     )
+
+
+NOMINAL = ("exact", "kappa", "ac1", "alpha_nominal")
+
+
+def label_ceiling(
+    ratings: Ratings,
+    labels: int,
+    *,
+    clusters: Sequence[Any] | NDArray[Any] | None = None,
+    confidence: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Agreement:
+    """How well one person agrees with the others on labels: each rating with the label that most of the others gave.
+
+    Ratings whose others are tied are left out. Each item is one cluster; figures that take the labels for numbers are
+    undefined.
+
+    Args:
+        ratings: one row an item, one column a rater, the numbers 0 … `labels` − 1 of the labels; NaN or None where a
+            rater gave none.
+        labels: how many labels there are.
+        clusters, confidence, draws, seed: as `agreement`.
+
+    Raises:
+        DataError: rows differ in length, or a rating is none of the numbers.
+    """
+    table = rating_table(ratings)
+    rated = ~np.isnan(table)
+    counts = np.stack([(table == label).sum(axis=1) for label in range(labels)], axis=1)
+    item, rater = np.nonzero(rated & (rated.sum(axis=1) >= 2)[:, None])
+    own = table[item, rater]
+    others = counts[item]
+    others[np.arange(len(item)), own.astype(np.int64)] -= 1
+    tied = (others == others.max(axis=1, keepdims=True)).sum(axis=1) > 1 if len(item) else np.zeros(0, dtype=np.bool_)
+    most = np.where(tied, np.nan, others.argmax(axis=1))
+    codes = cluster_codes(clusters, len(table))
+    found = agreement(
+        own, most, clusters=codes[item], categories=range(labels), confidence=confidence, draws=draws, seed=seed
+    )
+    nothing = Estimate.undefined("the labels have no order", confidence)
+    return replace(found, **{name: nothing for name, _, _ in found.figures() if name not in NOMINAL})
 
 
 def rating_table(ratings: Ratings) -> Floats:

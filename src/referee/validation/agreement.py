@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from referee.validation.plain import plain
 
 if TYPE_CHECKING:
-    from referee.statistics import Agreement, Alignment, Comparison, Estimate, LabelAgreement
+    from referee.statistics import Agreement, Alignment, Comparison, Estimate, LabelAgreement, WithinGroups
     from referee.statistics.columns import Floats, Ints
 
 
@@ -114,6 +114,8 @@ class Subgroup:
     mae: Estimate
     bias: Estimate
     exact: Estimate
+    kappa: Estimate
+    """Cohen's; undefined on continuous scores."""
     differs: str | None
     """Where it is shown to differ from the other rows (Holm's correction over all subgroups): how, as a sentence."""
 
@@ -185,9 +187,13 @@ class Validation:
     """Confusion matrix, sensitivity, specificity, F1 and the like: of labels, of pass/fail verdicts (0 and 1), and of
     whole scores on at most ten levels."""
     ceiling: Agreement | None
-    """How one person agrees with the others, by the same figures, where several people rated; else None."""
+    """How one person agrees with the others, by the same figures, where several people rated; else None. Of labels
+    also on rows where people disagree, which have no label of theirs to hold the judge against."""
     people_alpha: Estimate | None
     """Krippendorff's alpha among people (ordinal, or nominal for labels), where several rated; else None."""
+    within: WithinGroups | None
+    """The mean correlation among rows that share what marks clusters (answers to one prompt); None where rows stand
+    alone. Over all rows a judge may seem good that only sees which prompts are hard."""
     trivial: tuple[Trivial, ...]
     """Judges that do not read, on the same rows."""
     alignment: Alignment | None

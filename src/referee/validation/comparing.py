@@ -23,6 +23,8 @@ from referee.validation.matching import Matched, match, settle
 from referee.validation.reading import FEW_ROWS, round_up
 from referee.validation.validating import validation_of
 
+MEASURED_FROM = 20
+"""Rows or groups from which on the coverage of differences is known."""
 LEAST_HELD_OUT = 10
 """Rows on either side of the split under which nothing is held out."""
 
@@ -295,7 +297,10 @@ def _advise(judges: Sequence[Validation], rows: Matched, choice: Choice | None) 
     count = judges[0].clusters.count
     if 2 <= count < FEW_ROWS:
         units = "rows" if judges[0].clusters.field is None else "groups of rows"
-        out.append(Advice("note", f"{count} {units} are few: only a large difference can be shown by them."))
+        text = f"{count} {units} are few: only a large difference can be shown by them"
+        if count < MEASURED_FROM:
+            text += f", and intervals of differences were measured from {MEASURED_FROM} on (docs/statistics.md)"
+        out.append(Advice("note", f"{text}."))
     if len(judges) > 2 and choice is None:
         out.append(Advice(
             "note",

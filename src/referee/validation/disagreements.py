@@ -23,10 +23,13 @@ _JOURNAL_ROW = re.compile(rb'"row":(\d+)')
 
 
 def disagreements(
-    results: Results, positions: Sequence[int] | Any, x: Floats, y: Floats, joined: Joined
+    results: Results, positions: Sequence[int] | Any, x: Floats, y: Floats, joined: Joined, *, names: Sequence[str] = ()
 ) -> tuple[Disagreement, ...]:
-    """At most twelve rows, the largest difference first; of equal ones the earlier row."""
+    """At most twelve rows, the largest difference first; of equal ones the earlier row. Labels without values (`names`,
+    by their number) differ or do not."""
     gap = np.abs(x - y)
+    if names:
+        gap = (gap > 0).astype(np.float64)  # the numbers of labels are no distances
     order = np.argsort(-gap, kind="stable")[:MOST]
     chosen = [int(at) for at in order if gap[at] > 1e-9]
     if not chosen:
@@ -34,13 +37,17 @@ def disagreements(
     place = {int(positions[at]): at for at in chosen}
     rows = {row.position: row for row in results.at(place)}
     words = _journal_words(results, {row.index for row in rows.values()})
-    found = {at: _one(rows[position], at, x, y, joined, words) for position, at in place.items() if position in rows}
+    found = {
+        at: _one(rows[position], at, x, y, joined, words, names) for position, at in place.items() if position in rows
+    }
     return tuple(found[at] for at in chosen if at in found)
 
 
-def _one(row: JudgedRow, at: int, x: Floats, y: Floats, joined: Joined, words: Mapping[int, str]) -> Disagreement:
+def _one(
+    row: JudgedRow, at: int, x: Floats, y: Floats, joined: Joined, words: Mapping[int, str], names: Sequence[str]
+) -> Disagreement:
     human = joined.human[row.position]
-    told = human[0] if len(human) == 1 else None
+    told = names[int(y[at])] if names else human[0] if len(human) == 1 else None
     swapped = joined.results.file.swapped(joined.results.metric) if joined.results.file else None
     return Disagreement(
         row=row.index,

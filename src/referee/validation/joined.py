@@ -267,7 +267,7 @@ def _numbers(column: Cells, labels: Mapping[str, float], what: str, found: Joine
 
 
 def _word(value: str, row: int, what: str, labels: Mapping[str, float], found: Joined, side: str) -> DataError:
-    where = f"{what} is {excerpt(value, 40)} at row {found.index[row]}"
+    where = f"{what} is {excerpt(value, 40)!r} at row {found.index[row]}"
     if labels:
         return DataError(f"{where}, which is none of the judge's labels {', '.join(labels)}, and no number")
     option = "--human" if side == "human" else "--judge"

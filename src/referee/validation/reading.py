@@ -1,8 +1,4 @@
-"""What a judge's figures say in plain sentences, and what to do about it.
-
-A sentence claims only what an interval shows. The thresholds are those that people learn first: a Pearson correlation
-over 0.6 is good, under 0.4 something is to be done, and a mean absolute error under 0.5 is good on a scale of 0 to 4.
-"""
+"""What a judge's figures say in plain sentences: a sentence claims only what an interval shows."""
 
 from __future__ import annotations
 
@@ -12,15 +8,10 @@ from scipy.special import ndtri
 
 from referee.statistics import Agreement, Estimate
 from referee.statistics.planning import rows_from_pilot
-from referee.validation.agreement import Advice, Level, Validation
+from referee.validation.agreement import Level, Validation
 
-GOOD, LOW = 0.6, 0.4
-GOOD_MAE_SHARE = 0.125
-"""An MAE of 0.5 on a scale of 0 to 4, as a share of the scale."""
-CLUSTERED = 0.7
-"""A judge that gives one score to so many rows clusters around it, where people do not."""
-MANY_LEFT_OUT = 0.05
 FEW_ROWS = 30
+"""Rows (or groups of them) under which their number is said to be few."""
 
 
 def labels_to_tell(figures: Agreement | None, *, power: float = 0.8) -> int | None:
@@ -34,6 +25,8 @@ def more_to_show(estimate: Estimate, threshold: float, n: int, power: float = 0.
         return None
     if threshold == 0 and estimate.value <= 0:
         return None
+    if estimate.low <= -1 and estimate.high >= 1:
+        return None  # so few rows that they do not even say how much they do not know
     value, low, high = (math.atanh(min(0.999999, max(-0.999999, end))) for end in _ends(estimate))
     error = (high - low) / (2 * float(ndtri((1 + estimate.confidence) / 2)))
     need = rows_from_pilot(n, error, value - math.atanh(threshold), confidence=estimate.confidence, power=power)
@@ -54,22 +47,28 @@ def read(validation: Validation) -> tuple[str, ...]:
         had = "One row has" if validation.n == 1 else "No row has"
         return (f"{had} both scores; agreement takes at least two.",)
     if validation.agreement is None:
-        return tuple(_of_labels(validation))
+        return (*_of_labels(validation), *_of_subgroups(validation))
     figures = validation.agreement
-    binary = _is_verdict(validation)
+    binary = is_verdict(validation)
     out = _of_labels(validation) if binary else [_ordering(validation, figures)]
     if not binary:
+        out += _within(validation, figures)
         out += _range(validation)
+        out += _ceiling(validation, figures)
     out += _against_trivial(validation)
-    out += _ceiling(validation, figures)
+    return (*out, *_of_subgroups(validation))
+
+
+def _of_subgroups(validation: Validation) -> list[str]:
+    out: list[str] = []
     for group in validation.subgroups:
         if group.differs:
             who = "the judge " if group.differs.startswith("agrees") else ""
             out.append(f"Rows with {validation.by} {group.name!r}: {who}{group.differs}.")
-    return tuple(out)
+    return out
 
 
-def _is_verdict(validation: Validation) -> bool:
+def is_verdict(validation: Validation) -> bool:
     return validation.labels is not None and len(validation.labels.labels) == 2
 
 
@@ -84,7 +83,7 @@ def _ordering(validation: Validation, figures: Agreement) -> str:
         text = f"It orders answers the wrong way round: what {validation.people} rate high it rates low"
     else:
         text = f"That it orders answers better than chance is not shown with {figures.n:,} rows"
-    bias = _bias(figures.bias)
+    bias = None if other_scale(validation) else bias_in_words(figures.bias, validation)
     shown = r.low is not None and r.low > 0
     if bias:
         text += f", {'but rates' if shown else 'and it rates'} {bias}"
@@ -100,11 +99,14 @@ def _where_people(validation: Validation) -> str:
     return f", where {validation.people} use {_span(human)}" if len(judge) == 1 < len(human) else ""
 
 
-def _bias(bias: Estimate) -> str | None:
+def bias_in_words(bias: Estimate, validation: Validation) -> str | None:
     if bias.value is None or not bias.excludes(0.0):
         return None
     size = abs(bias.value)
-    return f"{size:.1f} points too {'high' if bias.value > 0 else 'low'}" if size >= 0.05 else None
+    narrow = validation.scale.high - validation.scale.low <= 2
+    if size < (0.005 if narrow else 0.05):
+        return None
+    return f"{size:{'.2f' if narrow else '.1f'}} points too {'high' if bias.value > 0 else 'low'}"
 
 
 def round_up(number: int) -> str:
@@ -146,7 +148,7 @@ def _against_trivial(validation: Validation) -> list[str]:
             continue
         figures = f"{against.first:.2f} against {against.second:.2f}"
         if judge.mae.value is not None:
-            if _is_verdict(validation):
+            if is_verdict(validation) or other_scale(validation):
                 continue  # exact agreement beside the base rate says the same
             if against.answer == "worse":
                 out.append(f"Its numbers are further off than those of always answering {judge.name.split()[1]}: "
@@ -167,9 +169,40 @@ def _ceiling(validation: Validation, figures: Agreement) -> list[str]:
         return []
     mine, theirs = figures.pearson.value, ceiling.pearson
     said = f"One person agrees with the others by r = {theirs}; the judge with people by {mine:.2f}."
-    if theirs.low is not None and mine >= theirs.low:
+    assert theirs.value is not None
+    if mine >= theirs.value:
         return [f"{said} That is as much as can be asked of it."]
+    if theirs.low is not None and mine >= theirs.low:
+        return [f"{said} That it agrees less than a person does is not shown."]
     return [said]
+
+
+def _label_ceiling(validation: Validation) -> list[str]:
+    """Where several people gave labels: how often one of them agrees with the others."""
+    ceiling, labels = validation.ceiling, validation.labels
+    if ceiling is None or labels is None or ceiling.exact.value is None or labels.accuracy.value is None:
+        return []
+    kappas = ""
+    if ceiling.kappa.value is not None and labels.kappa.value is not None:
+        kappas = f" (kappa {ceiling.kappa.value:.2f} against {labels.kappa.value:.2f})"
+    person = f"{ceiling.exact.value:.0%} of rows{_percent(ceiling.exact)}"
+    out = [f"One person agrees with the others on {person}, the judge on {labels.accuracy.value:.0%}{kappas}."]
+    apart = validation.left_out.get("people disagree", 0)
+    if apart:
+        out.append(f"On {apart:,} rows people disagree: these are left out, and are likely the harder ones.")
+    return out
+
+
+def _within(validation: Validation, figures: Agreement) -> list[str]:
+    """Whether it tells the rows of one group apart, or only the groups."""
+    within, field = validation.within, validation.clusters.field
+    if within is None or within.spearman.value is None or not figures.pearson.low or figures.pearson.low <= 0:
+        return []
+    among = f"among rows of the same {field}"
+    said = f"Spearman {within.spearman} on average over {within.groups:,} groups"
+    if within.spearman.low is not None and within.spearman.low > 0:
+        return [f"It does so {among} too: {said}."]
+    return [f"That it does so {among} is not shown ({said}): it may only see which {field} is which."]
 
 
 def _of_labels(validation: Validation) -> list[str]:
@@ -200,6 +233,7 @@ def _of_labels(validation: Validation) -> list[str]:
         out.append(f"Its agreement is {beyond} (Cohen's kappa {labels.kappa}).")
     elif labels.kappa.reason:
         out.append(f"Agreement beyond chance cannot be asked: {labels.kappa.reason}.")
+    out += _label_ceiling(validation)
     bias = None if validation.agreement is None else validation.agreement.bias
     if len(labels.labels) == 2:
         name = labels.labels[-1]
@@ -210,9 +244,10 @@ def _of_labels(validation: Validation) -> list[str]:
         found = labels.by_label[name]
         signal = found.signal_retained
         if signal.value is not None:
+            kept = f"{max(0.0, signal.value):.0%}{_percent(signal)}"
             out.append(
-                f"Of rows that people call {name} it finds {_share(found.sensitivity)}, of the others it "
-                f"lets {_share(found.specificity)} be: as a reward it keeps {max(0.0, signal.value):.0%} of the signal."
+                f"Of rows that people call {name} it finds {_share(found.sensitivity)}, of the others it lets "
+                f"{_share(found.specificity)} be: as a reward it keeps {kept} of the signal."
             )
     return out
 
@@ -227,103 +262,10 @@ def _share(estimate: Estimate) -> str:
     return "an unknown share" if estimate.value is None else f"{estimate.value:.0%}"
 
 
-def advise(validation: Validation, remarks: list[str]) -> tuple[Advice, ...]:
-    """What to do about it; `remarks` are what the join of labels has to say."""
-    out = [Advice("note", text) for text in remarks]
-    out += _about_rows(validation)
-    figures = validation.agreement
-    if figures is None or validation.n < 2:
-        return tuple(out)
-    if not _is_verdict(validation):
-        out += _about_correlation(validation, figures)
-    out += _about_scale(validation, figures)
-    return tuple(out)
-
-
-def _about_rows(validation: Validation) -> list[Advice]:
-    out: list[Advice] = []
-    alignment = validation.alignment
-    if alignment is not None and alignment.offset:
-        out.append(Advice(
-            "warn",
-            f"The labels seem to be of other rows: {alignment}. Join them by a key (--labels FILE --key FIELD) before "
-            "believing any figure here.",
-        ))  # fmt: skip
-    unusable = sum(count for why, count in validation.left_out.items() if why.startswith(("unclear", "no usable")))
-    failed = sum(count for why, count in validation.left_out.items() if why.startswith("failed"))
-    if unusable > MANY_LEFT_OUT * validation.rows:
-        out.append(Advice(
-            "warn",
-            f"{unusable:,} of {validation.rows:,} answers were unclear, and the figures know nothing of these rows. "
-            "Ask for JSON only in the prompt, check the parser's json_path, allow more max_tokens, lower the "
-            "temperature; --reread then reads the recorded answers again.",
-        ))  # fmt: skip
-    if failed > MANY_LEFT_OUT * validation.rows:
-        out.append(Advice("warn", f"{failed:,} of {validation.rows:,} rows failed: run the same evaluation again."))
-    if 2 <= validation.clusters.count < FEW_ROWS:
-        units = "rows" if validation.clusters.field is None else "groups of rows"
-        out.append(Advice(
-            "note", f"{validation.clusters.count} {units} are few: the intervals are wide because little is known yet."
-        ))  # fmt: skip
-    return out
-
-
-def _about_correlation(validation: Validation, figures: Agreement) -> list[Advice]:
-    r = figures.pearson
-    if r.value is None:
-        return []
-    if r.value > GOOD:
-        if r.low is not None and r.low > GOOD:
-            return [Advice("good", f"r = {r} is good by the usual mark (over {GOOD}).")]
-        more = more_to_show(r, GOOD, figures.n)
-        tell = f"; about {round_up(more)} more labels would tell" if more else ""
-        return [Advice("note", f"r = {r} is over {GOOD}, the usual mark of a good judge, but may be lower{tell}.")]
-    if r.value < LOW:
-        text = (
-            f"r = {r} is low (under {LOW}). Say in the prompt what earns each score, with an example; look at the "
-            "disagreements; try a larger judge model; and check that the labels belong to these rows"
-        )
-        suspect = validation.alignment is not None and validation.alignment.suspect and not validation.alignment.offset
-        return [Advice("warn", text + (", which agree no better than shuffled ones." if suspect else "."))]
-    return [Advice(
-        "note", f"r = {r} lies between low ({LOW}) and good ({GOOD}): clearer criteria for each score may raise it."
-    )]  # fmt: skip
-
-
-def _about_scale(validation: Validation, figures: Agreement) -> list[Advice]:
-    out: list[Advice] = []
-    counts = [(level.judge, level.human, level.label) for level in validation.levels]
-    if counts and validation.n >= 5 and not _is_verdict(validation):
-        most, label = max((judge, label) for judge, _, label in counts)
-        people = max(human for _, human, _ in counts)
-        if most / validation.n >= CLUSTERED and most > 1.25 * people:
-            out.append(Advice(
-                "warn",
-                f"The judge clusters around {label} ({most:,} of {validation.n:,} rows; people's commonest score has "
-                f"{people:,}): the prompt may be too vague. Describe what each score on the scale means.",
-            ))  # fmt: skip
-    width = validation.scale.high - validation.scale.low
-    if validation.scale.known and width > 0 and figures.mae.value is not None and not _is_verdict(validation):
-        mark = GOOD_MAE_SHARE * width
-        if figures.mae.high is not None and figures.mae.high < mark:
-            out.append(Advice("good", f"MAE {figures.mae} is good (under {mark:g} on this scale)."))
-    bias = _bias(figures.bias)
-    if bias is not None and not _is_verdict(validation) and figures.pearson.low is not None and figures.pearson.low > 0:
-        out.append(Advice(
-            "note",
-            f"It rates {bias} but orders answers well enough to rank them. For a mean, correct it by labels "
-            "(referee estimate); for the numbers themselves, describe the scale's ends in the prompt.",
-        ))  # fmt: skip
-    if not validation.scale.known and _other_scale(validation):
-        out.append(Advice(
-            "warn",
-            "The judge's scores and people's do not seem to be on one scale: MAE, bias and exact agreement mean "
-            "little. Say which scales they are (--scale 0-4 --human-scale 1-5).",
-        ))  # fmt: skip
-    return out
-
-
-def _other_scale(validation: Validation) -> bool:
+def other_scale(validation: Validation) -> bool:
+    """Whether the two sides do not seem to be on one scale, so that their differences mean little."""
+    if validation.scale.known:
+        return False
     judge, human = validation.columns.judge, validation.columns.human
     if not judge.size:
         return False

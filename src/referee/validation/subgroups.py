@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from scipy.special import ndtri, stdtr
 
 from referee.statistics import Agreement, Estimate, agreement
 from referee.statistics.columns import Floats, Ints
+from referee.statistics.raters import NOMINAL
 from referee.validation.agreement import Subgroup
 from referee.validation.joined import Joined
 
@@ -24,31 +27,37 @@ def subgroups(
     x: Floats,
     y: Floats,
     keys: Ints | None,
+    kind: Literal["scores", "verdicts", "labels"],
+    *,
     confidence: float,
     draws: int,
     seed: int,
 ) -> tuple[Subgroup, ...]:
-    """The figures of each subgroup, the largest first.
+    """The figures of each subgroup, the largest first; verdicts are 0 or 1, labels are numbered.
 
     Intervals are at 1 − (1 − confidence)/groups. That a group differs from all other rows is tested on its correlation
-    (on Fisher's scale) and its bias, with errors read off the intervals, Student's t on the smaller side's clusters,
-    and Holm's correction over all tests.
+    (on Fisher's scale) and its bias, of verdicts and labels on exact agreement, with errors read off the intervals,
+    Student's t on the smaller side's clusters, and Holm's correction over all tests.
     """
     assert joined.by is not None
     names = np.array([joined.by[at] or "(none)" for at in np.flatnonzero(both)], dtype=object)
     groups = sorted(set(names.tolist()), key=lambda name: -int((names == name).sum()))
     widened = 1 - (1 - confidence) / max(1, len(groups))
 
+    no_order = Estimate.undefined("the labels have no order", widened)
+
     def figures(where: NDArray[np.bool_]) -> Agreement:
         inside = None if keys is None else keys[where]
-        return agreement(x[where], y[where], clusters=inside, confidence=widened, draws=draws, seed=seed)
+        found = agreement(x[where], y[where], clusters=inside, confidence=widened, draws=draws, seed=seed)
+        ordered = [name for name, _, _ in found.figures() if name not in NOMINAL] if kind == "labels" else []
+        return replace(found, **dict.fromkeys(ordered, no_order))
 
     found = {name: figures(names == name) for name in groups}
     tests: list[tuple[float, str, str]] = []
     for name in groups:
         if len(groups) < 2 or min(found[name].n, len(x) - found[name].n) < LEAST_ROWS:
             continue
-        tests += _tests(name, found[name], figures(names != name))
+        tests += _tests(name, found[name], figures(names != name), verdicts=kind != "scores")
     differs = _holm(tests)
     return tuple(
         Subgroup(
@@ -59,16 +68,19 @@ def subgroups(
             mae=mine.mae,
             bias=mine.bias,
             exact=mine.exact,
+            kappa=mine.kappa,
             differs=differs.get(name),
         )
         for name, mine in found.items()
     )
 
 
-def _tests(name: str, mine: Agreement, rest: Agreement) -> list[tuple[float, str, str]]:
+def _tests(name: str, mine: Agreement, rest: Agreement, *, verdicts: bool) -> list[tuple[float, str, str]]:
     freedom = max(1, min(mine.clusters, rest.clusters) - 2)
     out: list[tuple[float, str, str]] = []
-    for figure, fisher, words in (("pearson", True, "agrees {} with people (r {} against {})"), ("bias", False, "")):
+    of_scores = (("pearson", True, "agrees {} with people (r {} against {})"), ("bias", False, ""))
+    of_verdicts = (("exact", False, "agrees {} with people (on {} of rows against {})"),)
+    for figure, fisher, words in of_verdicts if verdicts else of_scores:
         one, two = getattr(mine, figure), getattr(rest, figure)
         p = _p_value(one, two, fisher, freedom)
         if p is None:
@@ -76,8 +88,9 @@ def _tests(name: str, mine: Agreement, rest: Agreement) -> list[tuple[float, str
         assert one.value is not None
         assert two.value is not None
         more = one.value > two.value
-        if fisher:
-            said = words.format("better" if more else "worse", f"{one.value:.2f}", f"{two.value:.2f}")
+        if words:
+            spec = ".0%" if verdicts else ".2f"
+            said = words.format("better" if more else "worse", format(one.value, spec), format(two.value, spec))
         else:
             said = f"is rated {abs(one.value - two.value):.1f} points {'higher' if more else 'lower'} beside people"
         out.append((p, name, f"{said} than the other rows"))

@@ -17,13 +17,17 @@ from referee.statistics import (
     Alignment,
     Estimate,
     LabelAgreement,
+    WithinGroups,
     agreement,
     alignment_test,
     human_ceiling,
     krippendorff_alpha,
     label_agreement,
+    label_ceiling,
+    within_groups,
 )
 from referee.statistics.columns import Floats, Ints
+from referee.validation.advising import advise
 from referee.validation.agreement import Clusters, Columns, Scale, Validation
 from referee.validation.asking import Question, read_scale
 from referee.validation.cells import Cell, Cells
@@ -32,12 +36,14 @@ from referee.validation.disagreements import disagreements
 from referee.validation.distributions import calibration, levels
 from referee.validation.joined import Joined, Sides, join, number_sides
 from referee.validation.people import HumanScale
-from referee.validation.reading import advise, labels_to_tell, read
+from referee.validation.reading import labels_to_tell, read
 from referee.validation.subgroups import subgroups
 from referee.validation.trivial import trivial_judges
 
 ALIGNMENT_ROWS = 5_000
 """Rows that the check for misaligned columns looks at: their first so many, in their order."""
+MOST_WITHIN = 5_000
+"""Groups above which no correlation within each is worked out."""
 MOST_LABELS = 10
 """Levels up to which whole scores are also shown as labels, with a confusion matrix."""
 
@@ -141,8 +147,12 @@ def validation_of(
     options: dict[str, Any] = {"confidence": confidence, "draws": draws, "seed": seed}
     figures: Agreement | None = None
     if table.kind == "numbers":
-        figures = agreement(x, y, clusters=keys, categories=categories_of(scale, x, y), **options)
+        verdict = scale.levels == (0.0, 1.0)
+        bounds = (scale.low, scale.high) if scale.known or verdict else None
+        figures = agreement(x, y, clusters=keys, categories=categories_of(scale, x, y), bounds=bounds, **options)
     shown = _label_figures(table, joined, both, x, y, keys, options)
+    verdicts = shown is not None and len(shown.labels) == 2
+    sort = "labels" if table.kind == "labels" else "verdicts" if verdicts else "scores"
     ceiling, alpha = (None, None) if brief else _people(table, joined, both, options)
     positions = np.flatnonzero(both)
     validation = Validation(
@@ -161,13 +171,14 @@ def validation_of(
         labels=shown,
         ceiling=ceiling,
         people_alpha=alpha,
+        within=None if brief or figures is None else _within(clusters, x, y, keys, confidence),
         trivial=() if brief or figures is None else trivial_judges(joined, both, x, y, keys, figures, confidence),
         alignment=None if brief else _alignment(x, y, table.kind == "labels", seed),
         by=by,
-        subgroups=() if by is None or figures is None else subgroups(joined, both, x, y, keys, confidence, draws, seed),
+        subgroups=() if by is None else subgroups(joined, both, x, y, keys, sort, **options),
         levels=levels(scale, x, y, table.names),
         calibration=() if table.kind == "labels" else calibration(scale, x, y, keys, confidence),
-        disagreements=() if brief else disagreements(opened, positions, x, y, joined),
+        disagreements=() if brief else disagreements(opened, positions, x, y, joined, names=table.names),
         cost=opened.cost,
         mass=_mean_mass(joined),
         repeats=joined.repeats,
@@ -343,6 +354,9 @@ def _people(
     table: Table, joined: Joined, both: NDArray[np.bool_], options: dict[str, Any]
 ) -> tuple[Agreement | None, Estimate | None]:
     """How people agree with one another on the rows that count, where several rated any."""
+    if table.kind == "labels":
+        # Where people disagree there is no label to hold the judge against; how often that is, is what is asked here.
+        both = ~np.isnan(table.sides.judge)
     ratings = table.sides.ratings[both]
     if ratings.shape[1] < 2 or not ((~np.isnan(ratings)).sum(axis=1) >= 2).any():
         return None, None
@@ -350,7 +364,17 @@ def _people(
     few = len(np.unique(ratings[~np.isnan(ratings)])) <= 50
     level = "nominal" if table.kind == "labels" else "ordinal" if few else "interval"
     alpha = krippendorff_alpha(ratings, level, clusters=keys, **options)
-    return (None if table.kind == "labels" else human_ceiling(ratings, clusters=keys, **options)), alpha
+    if table.kind == "labels":
+        return label_ceiling(ratings, len(table.names), clusters=keys, **options), alpha
+    return human_ceiling(ratings, clusters=keys, **options), alpha
+
+
+def _within(clusters: Clusters, x: Floats, y: Floats, keys: Ints | None, confidence: float) -> WithinGroups | None:
+    """Correlation among the rows of a group, where groups hold more than repeats of one row."""
+    if keys is None or clusters.field == "row_index" or not 1 < clusters.count <= MOST_WITHIN:
+        return None
+    found = within_groups(x, y, keys, confidence=confidence)
+    return found if found.groups > 1 else None
 
 
 def _alignment(x: Floats, y: Floats, nominal: bool, seed: int) -> Alignment | None:

@@ -141,13 +141,21 @@ def _beside(page: Page, found: Validation) -> str:
         if found.people_alpha is None
         else f"<p>People among themselves: Krippendorff's alpha {text(brief(found.people_alpha))}.</p>"
     )
-    return columns(*drawn) + told + alpha
+    within = ""
+    if found.within is not None:
+        told_within = f"Spearman {brief(found.within.spearman)} on average over {found.within.groups:,} groups"
+        within = f"<p>Among rows of the same {text(found.clusters.field)}: {text(told_within)}.</p>"
+    return columns(*drawn) + told + within + alpha
+
+
+_OF_SCORES = {"pearson": "Pearson r", "mae": "MAE", "bias": "bias", "exact": "exact"}
 
 
 def _subgroups(page: Page, found: Validation) -> str:
     if not found.subgroups:
         return ""
-    name, field = ("exact agreement", "exact") if found.kind == "labels" else ("Pearson r", "pearson")
+    verdicts = found.labels is not None and (found.kind == "labels" or len(found.labels.labels) == 2)
+    name, field = ("exact agreement", "exact") if verdicts else ("Pearson r", "pearson")
     if not any(getattr(group, field).is_defined for group in found.subgroups):
         name, field = "MAE", "mae"
     shown = [Line(f"{group.name} ({group.n})", getattr(group, field)) for group in found.subgroups]
@@ -159,16 +167,17 @@ def _subgroups(page: Page, found: Validation) -> str:
     chart = page.figure(
         lines(shown, name, reference=whole), capital(name), "The dashed line is that of all rows.", wide=True
     )
+    figures = {"exact": "exact", "kappa": "kappa"} if verdicts else _OF_SCORES
     rows = [
         [
             text(group.name),
             f"{group.n:,}",
-            *(figure(estimate) for estimate in (group.pearson, group.mae, group.bias, group.exact)),
+            *(figure(getattr(group, one)) for one in figures),
             text(group.differs or ""),
         ]
         for group in found.subgroups
     ]
-    return chart + table((found.by or "group", "n", "Pearson r", "MAE", "bias", "exact", "differs from the rest"), rows)
+    return chart + table((found.by or "group", "n", *figures.values(), "differs from the rest"), rows)
 
 
 def cases(disagreements: tuple[Disagreement, ...]) -> str:
