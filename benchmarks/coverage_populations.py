@@ -29,6 +29,8 @@ class Population:
     draw: Draw
     categories: tuple[float, ...] | None
     truth: dict[str, float] = field(repr=False)
+    bounds: tuple[float, float] | None = None
+    """The ends of the scale, where that is known of continuous scores."""
 
 
 def judged(people: list[float], noise: float, drift: float = 0.0) -> Floats:
@@ -60,7 +62,9 @@ def from_table(title: str, table: Floats) -> Population:
     return Population(title, draw, categories, truth)
 
 
-def from_draws(title: str, draw: Draw, categories: tuple[float, ...] | None) -> Population:
+def from_draws(
+    title: str, draw: Draw, categories: tuple[float, ...] | None, bounds: tuple[float, float] | None = None
+) -> Population:
     """A population known by drawing from it; its true figures are those of a very large sample."""
     judge, people, _ = draw(np.random.default_rng(123), LARGE)
     if categories is not None:
@@ -83,7 +87,7 @@ def from_draws(title: str, draw: Draw, categories: tuple[float, ...] | None) -> 
         "quadratic_kappa": 1 - square / expected,
         "alpha_interval": 1 - square / (2 * pooled),
     }
-    return Population(title, draw, None, truth)
+    return Population(title, draw, None, truth, bounds)
 
 
 def normal(correlation: float) -> Draw:
@@ -139,7 +143,7 @@ def agreement_populations() -> dict[str, Population]:
         from_draws("normal, r .3", normal(0.3), None),
         from_draws("normal, r .8", normal(0.8), None),
         from_draws("lognormal", long_tailed, None),
-        from_draws("expected score against 0–4", expected_scores, None),
+        from_draws("expected score against 0–4", expected_scores, None, (0.0, 4.0)),
         from_draws("0–4, clusters of 5", clustered(5, 5), SCALE),
         from_draws("0–4, clusters of 1–10", clustered(1, 10), SCALE),
     ]

@@ -66,7 +66,9 @@ def agreement_cells() -> Iterator[Cell]:
 
 def _agreement(population: Population, n: int, rng: np.random.Generator) -> Outcome:
     judge, people, clusters = population.draw(rng, n)
-    found = agreement(judge, people, clusters=clusters, categories=population.categories, draws=DRAWS)
+    found = agreement(
+        judge, people, clusters=clusters, categories=population.categories, bounds=population.bounds, draws=DRAWS
+    )
     return {
         column: (getattr(found, name), population.truth[name])
         for name, column in AGREEMENT_COLUMNS.items()

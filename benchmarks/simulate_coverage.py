@@ -36,6 +36,8 @@ LEGEND = (
     "estimates that carried a warning, or said why they have no interval; coverage is that of the others."
 )
 REPETITIONS = {"rates": 4_000, "means": 2_000, "corrected means": 2_000, "recorded judgments": 1_000}
+FEWEST = 20
+"""Intervals without a warning under which their coverage is not told."""
 USUAL = 400
 """Repetitions a cell of the other studies: a coverage of 95 % is known to one point in a hundred."""
 HEADING = re.compile(r"^### (.*)$", re.MULTILINE)
@@ -64,7 +66,7 @@ class Tally:
         self.width += estimate.high - estimate.low
 
     def __str__(self) -> str:
-        if not self.plain:
+        if self.plain < FEWEST:
             return "–"
         share, aside = self.covered / self.plain, self.other / (self.plain + self.other)
         # A cell is marked only where chance does not explain it (two standard errors of this many repetitions).

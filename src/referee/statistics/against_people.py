@@ -18,7 +18,7 @@ from referee.statistics.columns import Column, Floats, PairedRows, paired_rows
 from referee.statistics.estimate import Estimate
 from referee.statistics.figures import EQUAL_WITHIN, LABEL_LIMIT, Pairs
 from referee.statistics.intervals import CORRELATION, MEAN_ERROR, SQUARED_ERROR, estimates
-from referee.statistics.means import cluster_sums, mean_estimate, tail_warning
+from referee.statistics.means import SKEWED, SKEWED_ERRORS, cluster_sums, mean_estimate, tail_warning
 from referee.statistics.rates import rate_estimate
 from referee.statistics.resampling import support
 
@@ -293,8 +293,9 @@ def _long_tail(rows: PairedRows, errors: Floats, width: float | None) -> tuple[s
     if width is not None:
         return ()
     units = f"{rows.cluster_count} {'rows' if rows.cluster_count == len(errors) else 'clusters'}"
-    columns = (errors, rows.first, rows.second)
-    return next(filter(None, (tail_warning(x, cluster_sums(x, rows.clusters), units) for x in columns)), ())
+    columns = ((errors, SKEWED_ERRORS), (rows.first, SKEWED), (rows.second, SKEWED))
+    said = (tail_warning(x, cluster_sums(x, rows.clusters), units, most) for x, most in columns)
+    return next(filter(None, said), ())
 
 
 def scale_of(columns: Sequence[Floats], categories: Sequence[float] | None) -> Floats | None:

@@ -20,8 +20,9 @@ from referee.statistics.estimate import Estimate
 from referee.statistics.figures import Pairs
 from referee.statistics.means import mean_estimate
 
-_ENOUGH_GROUPS = 50
-"""From here on the simulated coverage of the mean over groups is 94 % at nominal 95; with 20 groups it is 90 %."""
+_ENOUGH_GROUPS = 40
+"""Of fifty groups some forty have a correlation: from here on the simulated coverage of the mean over groups is 94 % at
+nominal 95; with 20 groups it is 90 %."""
 
 
 @dataclass(frozen=True, slots=True)

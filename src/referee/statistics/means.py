@@ -22,8 +22,10 @@ from referee.statistics.intervals import freedom_of, relative_skewness, skewed_l
 LONG_TAIL = "a long tail of which {} show too little; the interval may cover too seldom"
 """What is said of a mean of unbounded scores that are skewed."""
 UNSEEN_TAIL = "{} cannot show whether the scores have a long tail; with one the interval covers too seldom"
-SKEWED, SHOW_TAILS = 0.1, 30
+SKEWED, SHOW_TAILS = 0.07, 30
 """Skewness over √n from which on a tail is warned of, and clusters under which it may be there unseen."""
+SKEWED_ERRORS = 0.25
+"""The same of errors, which are skewed by nature."""
 
 
 def mean_score(
@@ -84,7 +86,7 @@ def mean_error(values: Floats, clusters: Ints) -> tuple[float, float]:
     return error, freedom_of(sums, np.ones(count))
 
 
-def tail_warning(values: Floats, sums: Floats, units: str) -> tuple[str, ...]:
+def tail_warning(values: Floats, sums: Floats, units: str, skewed: float = SKEWED) -> tuple[str, ...]:
     """What to say where the values look unbounded and skewed, which no interval of few of them survives.
 
     Scores on a scale repeat, and bounded ones are covered well however skewed they are. So only columns are meant most
@@ -96,10 +98,11 @@ def tail_warning(values: Floats, sums: Floats, units: str) -> tuple[str, ...]:
         values: the scores.
         sums: what each cluster adds to their sum, less its mean.
         units: the number of rows or clusters, for people.
+        skewed: skewness over √n from which on a tail is warned of.
     """
     if len(np.unique(values)) <= len(values) / 2:
         return ()
-    if abs(relative_skewness(sums)) > max(SKEWED, 2 * math.sqrt(6) / len(sums)):
+    if abs(relative_skewness(sums)) > max(skewed, 2 * math.sqrt(6) / len(sums)):
         return (LONG_TAIL.format(units),)
     if len(sums) < SHOW_TAILS and not np.all(values == np.round(values)):
         return (UNSEEN_TAIL.format(units),)
