@@ -32,6 +32,7 @@ from referee.inference.http import HttpTransport
 FEW, MANY = 1_000, 10_000
 VERIFIED = 4_000
 AT_ONCE = 16
+AS_DATA = Path(__file__).parent / "over_refusal_as_data.yaml"
 
 
 def main() -> None:
@@ -43,7 +44,9 @@ def main() -> None:
         bars = [ready(folder, url)]
         with run_gym(folder, url) as gym:
             bars += rollouts(folder, gym)
-            bars.append(verify(folder, gym, url))
+            body = finished(folder)
+            bars.append(verify(folder, gym, url, body))
+        bars.append(as_data(folder, url, body))
         bars.append(aggregation())
     table = "\n".join(["| what | figure | bar | | |", "|---|---|---|---|---|", *(bar.row() for bar in bars)])
     print(table)
@@ -91,10 +94,15 @@ def rollouts(folder: Path, gym: RunningGym) -> list[Bar]:
     ]
 
 
-def verify(folder: Path, gym: RunningGym, endpoint: str) -> Bar:
+def finished(folder: Path) -> bytes:
+    """The body of `/verify` for a rollout."""
+    row = orjson.loads((folder / "many_out.jsonl").read_bytes().splitlines()[0])
+    return orjson.dumps({key: row[key] for key in ("responses_create_params", "response", "safe_prompt", "category")})
+
+
+def verify(folder: Path, gym: RunningGym, endpoint: str, body: bytes) -> Bar:
     """One `/verify` over HTTP, beside a handler that does nothing but the same call of the judge's endpoint."""
     row = orjson.loads((folder / "many_out.jsonl").read_bytes().splitlines()[0])
-    body = orjson.dumps({key: row[key] for key in ("responses_create_params", "response", "safe_prompt", "category")})
     asked = row["judge_evaluation"]["responses_create_params"]
     (folder / "judge_request.json").write_bytes(orjson.dumps({"model": "m", **asked}))
     command = [sys.executable, str(Path(__file__).parent / "bare_handler.py"), f"{endpoint}/responses"]
@@ -119,14 +127,27 @@ def verify(folder: Path, gym: RunningGym, endpoint: str) -> Bar:
     return Bar("CPU of a `/verify` / bare Starlette handler", statistics.median(ratios), 2.0, "×", about)
 
 
-def cpu_of(server: RunningGym, url: str, body: bytes) -> float:
+def as_data(folder: Path, endpoint: str, body: bytes) -> Bar:
+    """The same rules said as data, beside the environment that is written in Python, in one process by turns."""
+    with run_gym(folder, endpoint, also=[AS_DATA]) as gym:
+        urls = [f"{gym.url(name)}/verify" for name in (ENVIRONMENT, AS_DATA.stem)]
+        for url in urls:
+            cpu_of(gym, url, body, 1_000)
+        pairs = [[cpu_of(gym, url, body, 1_000) for url in urls] for _ in range(15)]
+    written, said = (statistics.median(part) * 1e6 for part in zip(*pairs, strict=True))
+    ratio = statistics.median(said / written for written, said in pairs)
+    about = f"{said:.0f} µs against {written:.0f} µs; 15 pairs"
+    return Bar("CPU of a `/verify`, environment as data / in Python", ratio, 1.1, "×", about)
+
+
+def cpu_of(server: RunningGym, url: str, body: bytes, times: int = VERIFIED) -> float:
     """Seconds of CPU that a server takes for one call."""
     asyncio_runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     with asyncio_runner as runner:
-        runner.run(call(url, body, VERIFIED // 10))
+        runner.run(call(url, body, times // 10))
         before = server.cpu()
-        runner.run(call(url, body, VERIFIED))
-        return (server.cpu() - before) / VERIFIED
+        runner.run(call(url, body, times))
+        return (server.cpu() - before) / times
 
 
 async def call(url: str, body: bytes, times: int) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ from typing import Any
 ENVIRONMENT = "over_refusal_detection"
 AGENT = f"{ENVIRONMENT}_simple_agent"
 CONFIGURATION = (
-    f"+config_paths=[resources_servers/{ENVIRONMENT}/configs/{ENVIRONMENT}.yaml,"
-    "responses_api_models/openai_model/configs/openai_model.yaml]"
+    f"resources_servers/{ENVIRONMENT}/configs/{ENVIRONMENT}.yaml",
+    "responses_api_models/openai_model/configs/openai_model.yaml",
 )
 ONE_MODEL = (f"++{ENVIRONMENT}.resources_servers.{ENVIRONMENT}.judge_model_server.name=policy_model", "~judge_model")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -77,8 +77,10 @@ class RunningGym:
 
 
 @contextmanager
-def run_gym(folder: Path, endpoint: str, *more: str) -> Iterator[RunningGym]:
-    """`ng_run` of the walk-through's environment, with policy and judge at `endpoint`."""
+def run_gym(folder: Path, endpoint: str, *more: str, also: Sequence[Path] = ()) -> Iterator[RunningGym]:
+    """`ng_run` of the walk-through's environment, with policy and judge at `endpoint`; `also` are further
+    configurations."""
+    paths = f"+config_paths=[{','.join([*CONFIGURATION, *map(str, also)])}]"
     head_port = _free_port()
     settings = {
         "policy_base_url": endpoint,
@@ -88,9 +90,7 @@ def run_gym(folder: Path, endpoint: str, *more: str) -> Iterator[RunningGym]:
     }
     (folder / "env.yaml").write_text(json.dumps(settings))
     begun = time.perf_counter()
-    process = subprocess.Popen(
-        _command("run", CONFIGURATION, *ONE_MODEL, *more), cwd=folder, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(_command("run", paths, *ONE_MODEL, *more), cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         for line in process.stdout:

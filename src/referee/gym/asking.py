@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from referee.errors import DefinitionError
@@ -38,12 +38,13 @@ class Asked:
     when: Expression | None = None
     later: bool = False
     if_empty: Literal["unclear", "failed"] = "unclear"
+    score: str = field(init=False)
+    """The score that counts."""
 
-    @property
-    def score(self) -> str:
-        """The score that counts."""
+    def __post_init__(self) -> None:
         reward = self.judge.reward
-        return (reward.score if reward else None) or self.judge.scores[0].name
+        score = (reward.score if reward else None) or self.judge.scores[0].name
+        object.__setattr__(self, "score", score)
 
     def settle(self, verdict: Verdict) -> Verdict:
         """The verdict, an empty answer failed where it is to be."""

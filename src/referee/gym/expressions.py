@@ -26,6 +26,8 @@ from referee.judge import ReasoningParams
 Context = Mapping[str, Any]
 _Part = Callable[[Context], Any]
 _REASONING = ReasoningParams()
+_PATH = re.compile(r"([A-Za-z]\w*)(?:\.([A-Za-z]\w*))?", re.ASCII)
+_WORDS = ("true", "True", "false", "False", "none", "None", "not", "loop", "self", "super", "varargs", "kwargs")
 _NAMED = re.compile(r"\bconfig\.([A-Za-z_]\w*)")
 
 
@@ -47,8 +49,12 @@ class Expression:
     def __init__(self, text: str | float, where: str) -> None:
         self.text = str(text)
         self.where = where
+        plain = _PATH.fullmatch(self.text)
+        self._path = plain.groups() if plain and not hasattr(dict, plain[2] or "") else None
         try:
             self._evaluate = _compile(self.text)
+            if plain and (plain[1] in _environment().globals or plain[0] in _WORDS):
+                self._path = None
         except jinja2.TemplateSyntaxError as error:
             raise DefinitionError(
                 f"{where}: the expression {excerpt(self.text, 120)!r} cannot be read: {error.message}"
@@ -60,6 +66,14 @@ class Expression:
         Raises:
             RowError: it has none in this context.
         """
+        if self._path is not None:
+            # A value by its name, or a field of a row: most expressions are no more.
+            name, field = self._path
+            value = context.get(name)
+            if field is None:
+                return value
+            if type(value) is dict:
+                return cast("dict[str, Any]", value).get(field)
         try:
             value = self._evaluate(context)
             return None if isinstance(value, jinja2.Undefined) else value

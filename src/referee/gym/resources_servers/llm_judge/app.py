@@ -28,12 +28,12 @@ from referee.gym.judged import (
     JudgedServerConfig,
     JudgedVerifyRequest,
     Row,
-    evaluations_of,
+    evaluation_of,
 )
 from referee.gym.judging import Ruling, ServedJudge, server_model
 from referee.gym.shipped import complete, names, put_in
 from referee.gym.transcript import last_assistant_text, last_user_text, transcript
-from referee.judge import Judge, Model, Reward, Scored, Verdict
+from referee.judge import Judge, Model, Reward, Scored, Verdict, deliberate
 
 _LOOKED_AT = re.compile(r"\bmessages\b|\bitem\b(?!\.)")
 """The conversation by its name, or a row as a whole, which it is in."""
@@ -154,6 +154,11 @@ class LLMJudgeServer(JudgedResourcesServer):
         return [replace(first, judge=self.served.judge), *others]
 
     @cached_property
+    def alone(self) -> Asked | None:
+        """The judge, where there is one and it is always asked."""
+        return self.asked[0] if len(self.asked) == 1 and self.asked[0].when is None else None
+
+    @cached_property
     def expressions(self) -> _Expressions:
         """The expressions of the configuration, compiled."""
         return _Expressions(self.config)
@@ -176,12 +181,6 @@ class LLMJudgeServer(JudgedResourcesServer):
             `judge_evaluations`, one for each call; `check` where there is one; `reason` where nobody was asked by a
             case of the configuration; and the fields of `answer`.
         """
-        try:
-            return await self._verify(body, row)
-        except RowError as error:
-            raise HTTPException(422, f"{self.config.name}: {error}") from error
-
-    async def _verify(self, body: JudgedVerifyRequest, row: Row) -> Row:
         texts = self.expressions
         text = last_assistant_text(body.response)
         item: Row = {"prompt": last_user_text(body.responses_create_params), "response": text}
@@ -191,22 +190,46 @@ class LLMJudgeServer(JudgedResourcesServer):
         item["response"] = text
         del item["responses_create_params"]
         context: Row = {**item, "item": item, "response_text": text, "config": self.settings}
-        for name, expression in texts.fields.items():
-            item[name] = context[name] = expression(context)
         known: Row = {"response_text": text}
-        if self.config.check is not None:
-            checked = context["check"] = await self._check(texts, context)
-            known["check"] = {"passed": checked.passed, "answer": checked.answer, "reason": checked.reason}
-        for case, when, reward in texts.cases:
-            if when(context):
-                context |= {one.name: View() for one in self.judges}
-                return self._respond(row, body, context, known | {"reason": case.reason}, reward.number(context))
-        if not self.judges:
-            passed = float(context["check"].passed)
-            return self._respond(
-                row, body, context, known, passed if texts.reward is None else texts.reward.number(context)
-            )
-        return await self._judged(body, row, item, context, known)
+        try:
+            for name, expression in texts.fields.items():
+                item[name] = context[name] = expression(context)
+            if self.config.check is not None:
+                checked = context["check"] = await self._check(texts, context)
+                known["check"] = {"passed": checked.passed, "answer": checked.answer, "reason": checked.reason}
+            for case, when, reward in texts.cases:
+                if when(context):
+                    context |= {one.name: View() for one in self.judges}
+                    known["reason"] = case.reason
+                    return self._answer(self._unasked(row, body, known, reward.number(context)), context)
+            if not self.judges:
+                passed = float(context["check"].passed)
+                passed = passed if texts.reward is None else texts.reward.number(context)
+                return self._answer(self._unasked(row, body, known, passed), context)
+            if self.alone is not None:
+                return self._answer(await self._one_judged(self.alone, body, row, item, context, known), context)
+            return self._answer(await self._judged(body, row, item, context, known), context)
+        except RowError as error:
+            raise HTTPException(422, f"{self.config.name}: {error}") from error
+
+    async def _one_judged(
+        self, one: Asked, body: JudgedVerifyRequest, row: Row, item: Row, context: Row, known: Row
+    ) -> Row:
+        """What `_judged` makes of a judge that is the only one and always asked, which most environments have."""
+        deliberation = deliberate(one.judge, item, {"output_text": known["response_text"]})
+        verdict = one.settle(
+            await self.served.decide(deliberation, row.get("_ng_task_index"), row.get("_ng_rollout_index"))
+        )
+        view = context[one.name] = View(one, verdict)
+        ruling = view.ruling
+        assert ruling is not None
+        if self.expressions.reward is not None:
+            ruling = self._rule([ruling], context)
+        known["scores"] = {
+            name: outcome.value if isinstance(outcome, Scored) else None for name, outcome in verdict.scores.items()
+        }
+        known["judge_evaluations"] = [evaluation_of(exchange, one.score) for exchange in verdict.exchanges]
+        return self.respond(row, body, ruling, verdict, **known)
 
     async def _judged(self, body: JudgedVerifyRequest, row: Row, item: Row, context: Row, known: Row) -> Row:
         sample = {"output_text": known["response_text"]}
@@ -226,12 +249,19 @@ class LLMJudgeServer(JudgedResourcesServer):
                 value = outcome.value if isinstance(outcome, Scored) else None
                 scores[f"{one.name}.{name}" if several else name] = value
             marks = {"judge": one.name} if several else {}
-            evaluations += [marks | evaluation for evaluation in evaluations_of(verdict, one.score)]
+            evaluations += [marks | evaluation_of(exchange, one.score) for exchange in verdict.exchanges]
         known["scores"], known["judge_evaluations"] = scores, evaluations
-        calls = next(iter(verdicts.values())) if len(verdicts) == 1 else _all_calls(verdicts)
-        answer = self.respond(row, body, ruling, calls, **known)
-        answer.update(self.expressions.answers(context))
+        calls = Verdict({}, tuple(exchange for verdict in verdicts.values() for exchange in verdict.exchanges))
+        return self.respond(row, body, ruling, calls, **known)
+
+    def _answer(self, answer: Row, context: Row) -> Row:
+        for name, expression in self.expressions.answers:
+            answer[name] = expression(context)
         return answer
+
+    def _unasked(self, row: Row, body: JudgedVerifyRequest, known: Row, reward: float) -> Row:
+        asked: Row = {"scores": {}, "judge_evaluations": []} if self.judges else {}
+        return self.respond(row, body, reward=reward) | asked | known
 
     def _rule(self, rulings: Sequence[Ruling], context: Row) -> Ruling:
         if (failed := next((ruling for ruling in rulings if ruling.status == "failed"), None)) is not None:
@@ -239,10 +269,6 @@ class LLMJudgeServer(JudgedResourcesServer):
         told = next((ruling for ruling in rulings if ruling.status == "unclear"), rulings[0])
         reward = self.expressions.reward
         return told if reward is None else replace(told, reward=reward.number(context))
-
-    def _respond(self, row: Row, body: JudgedVerifyRequest, context: Row, known: Row, reward: float) -> Row:
-        asked: Row = {"scores": {}, "judge_evaluations": []} if self.judges else {}
-        return self.respond(row, body, reward=reward) | asked | known | self.expressions.answers(context)
 
     async def _check(self, texts: _Expressions, context: Row) -> Checked:
         check = self.config.check
@@ -282,10 +308,6 @@ class LLMJudgeServer(JudgedResourcesServer):
         return judge.model_copy(update={"reward": Reward.model_validate(given)})
 
 
-def _all_calls(verdicts: Mapping[str, Verdict]) -> Verdict:
-    return Verdict({}, tuple(exchange for verdict in verdicts.values() for exchange in verdict.exchanges))
-
-
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -309,16 +331,12 @@ class _Expressions:
             for number, case in enumerate(config.without_judge)
         ]
         self.reward = None if config.reward is None else Expression(config.reward, f"{at}.reward")
-        self._answers = {name: Expression(text, f"{at}.answer.{name}") for name, text in config.answer.items()}
+        self.answers = [(name, Expression(text, f"{at}.answer.{name}")) for name, text in config.answer.items()]
         if config.check is not None:
             self.checked = Expression(config.check.answer, f"{at}.check.answer")
             self.expected = Expression(config.check.expected, f"{at}.check.expected")
             of_row = config.check.type_from
             self.kind = None if of_row is None else Expression(of_row, f"{at}.check.type_from")
-
-    def answers(self, context: Row) -> Row:
-        """The further fields of an answer."""
-        return {name: expression(context) for name, expression in self._answers.items()}
 
 
 if __name__ == "__main__":
