@@ -24,12 +24,12 @@ demo: setup ## judge fifty answers of known quality with the embedded model; the
 test: setup ## run the tests on all cores; ARGS=… goes to pytest
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-bench: setup ## measure engine, statistics, reward servers and platform against their bars; LARGE=1: a million rows, RECORD=1 keeps it
+bench: setup ## measure engine, statistics, reward servers and platform against their bars; LARGE=1: a million rows, INSTALL=1: an installation's size, RECORD=1 keeps it
 	@$(BIN)/python benchmarks/evaluation.py $(if $(LARGE),--large) $(if $(RECORD),--record)
 	@$(BIN)/python benchmarks/agreement.py $(if $(RECORD),--record)
 	@$(BIN)/python benchmarks/gym.py $(if $(RECORD),--record)
 	@$(BIN)/python benchmarks/rewards.py $(if $(RECORD),--record)
-	@$(BIN)/python benchmarks/jobs.py $(if $(RECORD),--record)
+	@$(BIN)/python benchmarks/jobs.py $(if $(INSTALL),--install) $(if $(RECORD),--record)
 
 simulate: $(INSTALLED) ## measure how often the intervals cover the truth, a quarter of an hour; RECORD=1 keeps it
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/simulate_coverage.py $(if $(RECORD),--into docs/statistics.md)

@@ -8,7 +8,7 @@ import pytest
 from running_platform import some_rows, spec
 
 from referee.platform.jobs.states import State
-from referee.testing import ScriptedEndpoint
+from referee.testing import Fault, ScriptedEndpoint
 
 
 @pytest.fixture
@@ -76,6 +76,28 @@ def test_every_state_comes_to_an_end():
     assert reached == set(State)
     assert {state for state in State if state.is_final} == {State.completed, State.cancelled, State.error}
     assert not any(state.may_become(state) for state in State)
+
+
+def test_resumed_after_an_error_was_mended(platform):
+    broken = True
+
+    def answer(body):
+        return Fault("401") if broken and "question 6" in str(body) else '{"helpfulness": 3}'
+
+    with ScriptedEndpoint(answer) as endpoint:
+        wanted = spec(endpoint.url, some_rows(10), parallelism=2)
+        wanted["metric"]["ignore_request_failure"] = False
+        name = platform.run(wanted)
+        status = platform.status(name)
+        assert status["status"] == "error"
+        assert "row 6" in status["error_details"]["message"]
+        broken = False
+        assert act(platform, name, "resume").json["status"] == "pending"
+        assert platform.wait(name)["status"] == "completed"
+        assert platform.status(name)["error_details"] is None
+        assert endpoint.served.answers <= 10
+    assert [row["item"] for row in platform.rows(name)] == some_rows(10)
+    assert platform.aggregate(name)["helpfulness"]["count"] == 10
 
 
 def test_deleted_while_it_runs(platform, gate, tmp_path):

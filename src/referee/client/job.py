@@ -84,8 +84,9 @@ def _check_done(status: JobStatus) -> None:
     if status.status == "completed":
         return
     if status.done:
+        mend = "; with that mended, jobs.resume() goes on with what it has" if status.status == "error" else ""
         raise JobError(
-            f"the job {status.name} ended as {status.status}: {_why(status)}",
+            f"the job {status.name} ended as {status.status}: {_why(status)}{mend}",
             status=status.status,
             details=status.error_details,
         )

@@ -69,7 +69,7 @@ class Jobs:
         return self._session.run(_change(workspace or self._workspace, name, "pause"))
 
     def resume(self, name: str, *, workspace: str | None = None) -> Job:
-        """Let a paused job go on."""
+        """Let a job go on that is paused, or ended with an error; no answer is asked for twice."""
         return self._session.run(_change(workspace or self._workspace, name, "resume"))
 
     def delete(self, name: str, *, workspace: str | None = None) -> None:
@@ -123,7 +123,7 @@ class AsyncJobs:
         return await self._session.run(_change(workspace or self._workspace, name, "pause"))
 
     async def resume(self, name: str, *, workspace: str | None = None) -> Job:
-        """Let a paused job go on."""
+        """Let a job go on that is paused, or ended with an error; no answer is asked for twice."""
         return await self._session.run(_change(workspace or self._workspace, name, "resume"))
 
     async def delete(self, name: str, *, workspace: str | None = None) -> None:

@@ -92,7 +92,7 @@ def pause(name: _Name, workspace: Workspace = None, base_url: BaseUrl = None) ->
 
 @app.command()
 def resume(name: _Name, workspace: Workspace = None, base_url: BaseUrl = None) -> None:
-    """Let a paused job go on."""
+    """Let a job go on that is paused, or ended with an error; no answer is asked for twice."""
     with connected(base_url, workspace) as client:
         _say(client, name, client.jobs.resume(name).status)
 

@@ -9,6 +9,7 @@ class State(StrEnum):
     """Where a job stands.
 
     `created`: submitted. `pending`: taken up, its rows are being read (or it is to go on). `active`: rows are judged.
+    `error`: over, until somebody has mended what was wrong and resumes it.
     """
 
     created = "created"
@@ -22,8 +23,8 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing follows."""
-        return not _NEXT[self]
+        """Whether nothing follows by itself."""
+        return self in (State.completed, State.cancelled, State.error)
 
     def may_become(self, other: State) -> bool:
         """Whether `other` may follow."""
@@ -38,7 +39,7 @@ _NEXT: dict[State, frozenset[State]] = {
     State.cancelling: frozenset({State.cancelled}),
     State.cancelled: frozenset(),
     State.completed: frozenset(),
-    State.error: frozenset(),
+    State.error: frozenset({State.pending}),
 }
 
 OPEN = (State.created, State.pending, State.active, State.cancelling)

@@ -22,6 +22,7 @@ router = APIRouter(tags=["jobs"])
 _JOBS = "/apis/jobs/v2/workspaces/{workspace}/jobs"
 _EVALUATE = "/apis/evaluator/v2/workspaces/{workspace}/evaluate/jobs"
 _MOST_LINES = 10_000
+_RESUMABLE = (State.paused, State.error)
 
 
 @router.get(_JOBS)
@@ -69,7 +70,7 @@ def pause(workspace: str, name: str, services: Shared) -> dict[str, Any]:
 @router.post(f"{_JOBS}/{{name}}/resume")
 @router.post(f"{_EVALUATE}/{{name}}/resume")
 def resume(workspace: str, name: str, services: Shared) -> dict[str, Any]:
-    """Go on with a paused job; no answer that it received is asked for again."""
+    """Go on with a job that is paused, or ended with an error; no answer that it received is asked for again."""
     return _move(services, workspace, name, State.pending)
 
 
@@ -148,9 +149,10 @@ def _move(services: Services, workspace: str, name: str, state: State) -> dict[s
         before = State(job.status)
         if before is state:
             return job_shape(job, workspace, done_rows(session, [job.id]).get(job.id, 0))
-        if not before.may_become(state) or (state is State.pending and before is not State.paused):
+        if not before.may_become(state) or (state is State.pending and before not in _RESUMABLE):
             raise HTTPException(409, f"Job {name!r} is {before}, and cannot become {state}")
         job.status = state
+        job.error = None
         job.version += 1
         job.updated_at = now()
         done = done_rows(session, [job.id]).get(job.id, 0)
