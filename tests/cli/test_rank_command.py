@@ -16,7 +16,7 @@ def test_a_ranking(place, tmp_path, flat):
     assert result.exit_code == 0, result.stderr
     said = flat(result.stdout)
     assert "60 of 60 pairs have a verdict" in said
-    assert "By this judge one is better: one wins 80.0%" in said
+    assert "The answers in one win 80.0%" in said
     assert "Bradley–Terry" in said
     assert max(map(len, result.stdout.splitlines()[1:])) <= 80
     found = json.loads(place.run("rank", str(file), "--judge", "v", "--json").stdout)

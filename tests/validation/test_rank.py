@@ -34,6 +34,8 @@ def test_players_come_in_the_order_of_their_strengths() -> None:
     found = rank(matches(600, 0), judge="verdict", players="one,two")
     assert found.ranking is not None
     assert list(found.ranking.strengths) == ["strong", "middling", "weak"]
+    assert found.reading[0].startswith("strong comes first of 3")
+    assert "is better" not in " ".join(found.reading)  # the first answer is everybody's in turn
     best = found.ranking.strengths["strong"]
     assert best.low is not None
     assert best.high is not None
@@ -41,6 +43,14 @@ def test_players_come_in_the_order_of_their_strengths() -> None:
     assert found.clusters.field == "prompt"
     assert found.inconsistent is None
     assert any("judged in one order" in advice.text for advice in found.advice)
+
+
+def test_a_player_that_never_lost_makes_no_ranking() -> None:
+    rows = [
+        {"one": one, "two": two, "verdict": "A"} for one, two in [("x", "y"), ("x", "z"), ("y", "z"), ("z", "y")] * 5
+    ]
+    found = rank(rows, judge="verdict", players="one,two")
+    assert found.reading[0] == "There is no ranking: x never lost to or tied with any of the others."
 
 
 def test_both_orders_in_two_columns_and_a_favourite_place() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,3 +91,14 @@ def test_a_judge_that_sees_prompts_and_not_answers_is_told_so() -> None:
     found = validate(rows, human="h", judge="j")
     assert found.within is not None
     assert "among rows of the same prompt is not shown" in told(found)
+
+
+def test_lines_that_are_no_results_are_left_out_and_are_nobodys_repeats(tmp_path: Path) -> None:
+    lines = [{"row_index": at, "item": {"h": at % 4}, "sample": {}, "metrics": {"q": [{"name": "q", "value": at % 3}]}}
+             for at in range(12)]  # fmt: skip
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join([*map(json.dumps, lines[:6]), '{"h": 2}', *map(json.dumps, lines[6:]), '{"torn": ']))
+    found = validate(file, human="h")
+    assert (found.n, found.repeats) == (12, 1)
+    assert found.left_out == {"no result of a run": 1, "unreadable row": 1}
+    assert found.clusters.field is None

@@ -25,7 +25,7 @@ from referee.validation.agreement import Scale
 from referee.validation.cells import Cells, Ratings, WordCounts
 from referee.validation.clusters import ALONE, ClusterColumns
 from referee.validation.people import HumanScale, People
-from referee.validation.results import ABSENT, LOOKED_AT, JudgedRow, Results, lookup, no_field
+from referee.validation.results import ABSENT, LOOKED_AT, NO_RESULT, JudgedRow, Results, lookup, no_field
 
 ANSWER_FIELDS = ("response", "output", "answer", "completion", "generation")
 DETAILS = ("mass", "consistent", "first", "second")
@@ -116,7 +116,8 @@ def join(
     people.check(results.source)
     if by is not None:
         found.by = _groups(groups, by, known, results.source)
-    found.repeats = _most_repeats(np.array(index, dtype=np.int64))
+    odd = {at for at, why in enumerate(missing) if why in NO_RESULT}
+    found.repeats = _most_repeats(np.array([at for row, at in enumerate(index) if row not in odd] if odd else index))
     _cluster(found, columns, cluster)
     return found
 
@@ -140,7 +141,7 @@ def _answer(row: JudgedRow) -> str | None:
     return next((text for name in ANSWER_FIELDS if isinstance(text := row.item.get(name), str)), None)
 
 
-def _most_repeats(index: Ints) -> int:
+def _most_repeats(index: NDArray[Any]) -> int:
     if not index.size or np.all(index[1:] > index[:-1]):
         return 1
     return int(np.unique(index, return_counts=True)[1].max())

@@ -159,7 +159,8 @@ class LabelFile:
         if unused:
             out.append(f"{unused:,} of {len(self._labels):,} labels in {self.source} are of rows that are not here.")
         if self._repeated:
-            out.append(f"{self._repeated:,} labels in {self.source} are there twice, with equal values.")
+            are = "label is" if self._repeated == 1 else "labels are"
+            out.append(f"{self._repeated:,} {are} twice in {self.source}, with equal values.")
         return out
 
 

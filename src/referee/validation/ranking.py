@@ -312,7 +312,14 @@ def _read(found: Ranked) -> tuple[str, ...]:
     out: list[str] = []
     counts = f"{found.wins:,} wins, {found.ties:,} ties, {found.losses:,} losses"
     figure = f"{found.rate:.1%} of pairs ({counts})"
-    if found.rate.excludes(0.5):
+    if found.ranking is not None:
+        best = list(found.ranking.strengths)
+        apart, first = _apart(found.ranking), found.ranking.strengths[best[0]]
+        told = f"{best[0]} comes first of {len(best)}" + (f", {apart}" if apart else "")
+        out.append(f"{told}." if first.value is not None else f"There is no ranking: {first.reason}.")
+    if found.ranking is not None and len(found.ranking.strengths) > 2:
+        out.append(f"The answers in {found.first} win {figure}, whoever wrote them.")
+    elif found.rate.excludes(0.5):
         assert found.rate.value is not None
         better = found.first if found.rate.value > 0.5 else found.second
         out.append(f"By this judge {better} is better: {found.first} wins {figure}.")
@@ -330,10 +337,6 @@ def _read(found: Ranked) -> tuple[str, ...]:
         if effect.value is not None and effect.excludes(0):
             favours = f"; the judge favours {'longer' if effect.value > 0 else 'shorter'} answers"
         out.append(f"At equal length {found.first} would win {found.length.rate:.1%}{favours}.")
-    if found.ranking is not None:
-        best = list(found.ranking.strengths)
-        apart = _apart(found.ranking)
-        out.append(f"{best[0]} comes first of {len(best)}" + (f", {apart}." if apart else "."))
     return tuple(out)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from scipy.special import ndtri
 
 from referee.statistics import Agreement, Estimate
@@ -123,7 +124,14 @@ def _range(validation: Validation) -> list[str]:
     if not judge or not human or not validation.scale.levels:
         return []
     if validation.n >= 10 and 1 < len(judge) < len(human):
-        return [f"It gives always {_listed(judge)} where {validation.people} use {_span(human)}."]
+        given = validation.columns.judge
+        between = given.size and not np.isin(given, validation.scale.levels).all()  # expected scores lie between levels
+        said = (
+            f"It stays between {given.min():.2g} and {given.max():.2g}"
+            if between
+            else f"It gives always {_listed(judge)}"
+        )
+        return [f"{said} where {validation.people} use {_span(human)}."]
     return []
 
 

@@ -27,6 +27,8 @@ ABSENT: Final[Any] = object()
 """What `lookup` gives where a row has no such field."""
 LOOKED_AT = 100
 """Rows whose fields are kept, to name the nearest ones where a field is in no row."""
+NO_RESULT = ("unreadable row", "no result of a run")
+"""Why a line of a results file is none; its place in the file says nothing of a row of the data set."""
 RESULT_FIELDS = ("row_index", "item", "metrics")
 
 
@@ -147,7 +149,7 @@ class Results:
         metric, score = cast("str", self.metric), self.score
         metrics = row.get("metrics")
         if type(metrics) is not dict:
-            return JudgedRow(position, index, row, None, missing="no result of a run")
+            return JudgedRow(position, index, row, None, missing=NO_RESULT[1])
         value: Any = None
         label: Any = None
         details: dict[str, Any] | None = None

@@ -55,8 +55,11 @@ def _players(page: Page, found: Ranked) -> str:
     drawn = ""
     if any(entry.estimate.is_defined for entry in entries):
         drawn = page.figure(lines(entries, "strength", reference=0.0), "Strength", wide=True)
-    rows = [[text(player), *cells(chance)] for player, chance in ranking.win_probability.items()]
-    return drawn + table(("wins against the others", "chance", "interval", "how"), rows)
+    # How the intervals were made is the same for all: a column of it would not fit on a phone.
+    rows = [[text(player), *cells(chance)[:2]] for player, chance in ranking.win_probability.items()]
+    ways = "; ".join(dict.fromkeys(cells(chance)[2] for chance in ranking.win_probability.values()))
+    how = f"<p>Intervals: {ways}.</p>"
+    return drawn + table(("wins against the others", "chance", "interval"), rows) + how
 
 
 def _habits(page: Page, found: Ranked) -> str:
