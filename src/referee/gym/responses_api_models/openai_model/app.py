@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from referee.gym.model_server import EndpointModelConfig, EndpointModelServer, Json, error_answer
+from referee.gym.model_server import EndpointModelConfig, EndpointModelServer, Json, error_answer, passed_on
 from referee.gym.upstream import Upstream
 
 
@@ -65,10 +65,10 @@ class OpenAIModelServer(EndpointModelServer):
 
     async def respond(self, request: Request, params: Json) -> Response:
         """The answer, with a word on what to do where the endpoint has no Responses API."""
-        answer = await super().respond(request, params)
-        if answer.status_code != 404:
-            return answer
-        said = bytes(answer.body)[:300].decode(errors="replace")
+        reply = await self.post(request, "/responses", self.responses_request(params))
+        if reply.status != 404:
+            return passed_on(reply)
+        said = reply.body[:300].decode(errors="replace")
         mend = "it may have chat completions only: use vllm_model for it (base_url, api_key, model)"
         url = f"{self.config.openai_base_url}/responses"
         return error_answer(404, f"{url} was not found; {mend}. It said: {said}", "not_found")
