@@ -55,11 +55,18 @@ def _players(page: Page, found: Ranked) -> str:
     drawn = ""
     if any(entry.estimate.is_defined for entry in entries):
         drawn = page.figure(lines(entries, "strength", reference=0.0), "Strength", wide=True)
-    # How the intervals were made is the same for all: a column of it would not fit on a phone.
-    rows = [[text(player), *cells(chance)[:2]] for player, chance in ranking.win_probability.items()]
+    # How the intervals were made is the same for all: a column of it, or a third decimal, would not fit on a phone.
+    rows = [
+        [text(player), _number(chance.value), f"{_number(chance.low)} to {_number(chance.high)}"]
+        for player, chance in ranking.win_probability.items()
+    ]
     ways = "; ".join(dict.fromkeys(cells(chance)[2] for chance in ranking.win_probability.values()))
-    how = f"<p>Intervals: {ways}.</p>"
-    return drawn + table(("wins against the others", "chance", "interval"), rows) + how
+    how = f"<p>The chance to win against another of them; {ways}.</p>"
+    return drawn + table(("player", "wins", "interval"), rows) + how
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _habits(page: Page, found: Ranked) -> str:
