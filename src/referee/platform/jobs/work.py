@@ -83,7 +83,8 @@ class Worker:
             self.services.settings.shard_rows,
             lambda: task.job_id in self.board.open_jobs(),
         )
-        log(f"{sum(cut.rows for cut in cuts):,} rows in {len(cuts):,} shard{'s' * (len(cuts) > 1)}")
+        rows = sum(cut.rows for cut in cuts)
+        log(f"{rows:,} row{'s' * (rows > 1)} in {len(cuts):,} shard{'s' * (len(cuts) > 1)}")
         return await asyncio.to_thread(self.board.cut, task.job_id, cuts)
 
     async def _judge(self, task: Task, spec: JobSpec, log: Callable[[str], None]) -> None:
