@@ -89,6 +89,10 @@ class Ratings:
 
     def take(self, values: Sequence[Any]) -> None:
         """Add a row; it may have more or fewer people than those before it."""
+        if len(values) == 1 == len(self.people):
+            self.people[0].take(values[0])
+            self._rows += 1
+            return
         for person, column in enumerate(self.people):
             column.take(values[person] if person < len(values) else None)
         for value in values[len(self.people) :]:

@@ -31,6 +31,7 @@ TEXTS = frozenset({"conversation", "document", "article", "prompt", "question", 
 """Of these a field of that very name is looked at; of the others one that numbers them (`doc_id`, `taskId`)."""
 MOST_ROWS = 100
 """Rows of one group, on average, above which a number is taken for a category (`task_id` of five tasks) and left."""
+_POSITIVE = 0x7FFF_FFFF_FFFF_FFFF
 _NOTHING = (None, "", [], {})
 _NUMBERED = re.compile(r"(.+?)_?(?:id|ids|idx|index|key|hash|uid|uuid|no|nr|number)")
 
@@ -62,7 +63,10 @@ class ClusterColumns:
             self.known.update(dict.fromkeys(item))
         for name, column in self._columns.items():
             value = item[name] if name in item else lookup(item, name)
-            column.append(-1 - len(column) if value is ABSENT or value in _NOTHING else _mark(value))
+            if type(value) is str and value:
+                column.append(hash(value) & _POSITIVE)
+            else:
+                column.append(-1 - len(column) if value is ABSENT or value in _NOTHING else _mark(value))
 
     def column(self, name: str) -> Ints:
         """The marks of a field: equal where its values are, below 0 and different where a row has none."""
@@ -100,5 +104,4 @@ def _candidates(item: Mapping[str, Any]) -> list[str]:
 def _mark(value: Any) -> int:
     # Python's own hash of a text takes a tenth of a digest's time. It differs from run to run, which is never seen:
     # clusters are numbered by the order in which they appear.
-    data = value if isinstance(value, str) else orjson.dumps(value)
-    return hash(data) & 0x7FFF_FFFF_FFFF_FFFF
+    return hash(value if isinstance(value, str) else orjson.dumps(value)) & _POSITIVE
