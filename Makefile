@@ -22,7 +22,7 @@ demo: setup ## judge fifty answers of known quality with the embedded model; the
 	@$(BIN)/referee demo
 
 test: setup ## run the tests on all cores; ARGS=… goes to pytest
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 bench: setup ## measure engine, statistics, reward servers and platform against their bars; LARGE=1: a million rows, INSTALL=1: an installation's size, RECORD=1 keeps it
 	@$(BIN)/python benchmarks/evaluation.py $(if $(LARGE),--large) $(if $(RECORD),--record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,12 @@ from referee.inference.embedded.weights import DEFAULT_MODEL, locate
 # A deadline for one example says more about the machine's other work than about the code.
 settings.register_profile("referee", deadline=None)
 settings.load_profile("referee")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than cores: a quarter of the tests' time is waiting, for servers to start and clocks to run."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
 
 
 @pytest.fixture(scope="session")

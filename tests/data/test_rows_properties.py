@@ -21,9 +21,9 @@ VALUES = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
-    max_leaves=12,
+    max_leaves=6,
 )
-ITEMS = st.lists(st.dictionaries(TEXT, VALUES, max_size=5), max_size=12)
+ITEMS = st.lists(st.dictionaries(TEXT, VALUES, max_size=3), max_size=6)
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\n\n", b" \n"])
 
 
