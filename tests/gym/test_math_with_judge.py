@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 from data_environment import rules
 
 from referee.testing import Fault
 
-pytest.importorskip("math_verify", reason="math-verify is not installed: pip install 'referee[math]'")
+pytestmark = pytest.mark.skipif(
+    find_spec("math_verify") is None, reason="math-verify is not installed: pip install 'referee[math]'"
+)
 verify = rules("math_with_judge")
 EQUAL, DIFFERENT = "so [[A=B]]", "so [[A!=B]]"
 
