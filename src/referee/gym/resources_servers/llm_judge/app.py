@@ -33,7 +33,7 @@ from referee.gym.judged import (
 from referee.gym.judging import Ruling, ServedJudge, server_model
 from referee.gym.shipped import complete, names, put_in
 from referee.gym.transcript import last_assistant_text, last_user_text, transcript
-from referee.judge import Judge, Model, Reward, Scored, Verdict, deliberate
+from referee.judge import Exchange, Judge, Model, Reward, Scored, Verdict, deliberate
 
 _LOOKED_AT = re.compile(r"\bmessages\b|\bitem\b(?!\.)")
 """The conversation by its name, or a row as a whole, which it is in."""
@@ -206,53 +206,39 @@ class LLMJudgeServer(JudgedResourcesServer):
                 passed = float(context["check"].passed)
                 passed = passed if texts.reward is None else texts.reward.number(context)
                 return self._answer(self._unasked(row, body, known, passed), context)
-            if self.alone is not None:
-                return self._answer(await self._one_judged(self.alone, body, row, item, context, known), context)
             return self._answer(await self._judged(body, row, item, context, known), context)
         except RowError as error:
             raise HTTPException(422, f"{self.config.name}: {error}") from error
 
-    async def _one_judged(
-        self, one: Asked, body: JudgedVerifyRequest, row: Row, item: Row, context: Row, known: Row
-    ) -> Row:
-        """What `_judged` makes of a judge that is the only one and always asked, which most environments have."""
-        deliberation = deliberate(one.judge, item, {"output_text": known["response_text"]})
-        verdict = one.settle(
-            await self.served.decide(deliberation, row.get("_ng_task_index"), row.get("_ng_rollout_index"))
-        )
-        view = context[one.name] = View(one, verdict)
-        ruling = view.ruling
-        assert ruling is not None
-        if self.expressions.reward is not None:
-            ruling = self._rule([ruling], context)
-        known["scores"] = {
-            name: outcome.value if isinstance(outcome, Scored) else None for name, outcome in verdict.scores.items()
-        }
-        known["judge_evaluations"] = [evaluation_of(exchange, one.score) for exchange in verdict.exchanges]
-        return self.respond(row, body, ruling, verdict, **known)
-
     async def _judged(self, body: JudgedVerifyRequest, row: Row, item: Row, context: Row, known: Row) -> Row:
         sample = {"output_text": known["response_text"]}
-        verdicts: dict[str, Verdict] = await self.served.decide(
-            ask(self.asked, item, sample, context), row.get("_ng_task_index"), row.get("_ng_rollout_index")
-        )
+        task, rollout = row.get("_ng_task_index"), row.get("_ng_rollout_index")
+        verdicts: dict[str, Verdict]
+        if (one := self.alone) is not None:
+            verdicts = {
+                one.name: one.settle(await self.served.decide(deliberate(one.judge, item, sample), task, rollout))
+            }
+        else:
+            verdicts = await self.served.decide(ask(self.asked, item, sample, context), task, rollout)
         seen = views(self.asked, verdicts)
         context.update(seen)
         ruling = self._rule([view.ruling for view in seen.values() if view.ruling is not None], context)
         several = len(self.asked) > 1
         scores: Row = {}
         evaluations: list[Row] = []
+        exchanges: list[Exchange] = []
         for one in self.asked:
             if (verdict := verdicts.get(one.name)) is None:
                 continue
+            exchanges += verdict.exchanges
             for name, outcome in verdict.scores.items():
                 value = outcome.value if isinstance(outcome, Scored) else None
                 scores[f"{one.name}.{name}" if several else name] = value
-            marks = {"judge": one.name} if several else {}
-            evaluations += [marks | evaluation_of(exchange, one.score) for exchange in verdict.exchanges]
+            for exchange in verdict.exchanges:
+                evaluation = evaluation_of(exchange, one.score)
+                evaluations.append({"judge": one.name, **evaluation} if several else evaluation)
         known["scores"], known["judge_evaluations"] = scores, evaluations
-        calls = Verdict({}, tuple(exchange for verdict in verdicts.values() for exchange in verdict.exchanges))
-        return self.respond(row, body, ruling, calls, **known)
+        return self.respond(row, body, ruling, Verdict({}, tuple(exchanges)), **known)
 
     def _answer(self, answer: Row, context: Row) -> Row:
         for name, expression in self.expressions.answers:
