@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import uvloop
@@ -14,10 +14,9 @@ from rich.console import Console
 from referee.errors import RunStopped
 from referee.exits import INTERRUPTED, SOME_FAILED
 from referee.gym.commands.collection_screen import report, status_of
-from referee.gym.commands.frame import run_command, warn
-from referee.gym.configuration import Configuration, load_configuration
-from referee.gym.configuration.overrides import parse_command_line
-from referee.gym.configuration.wording import did_you_mean
+from referee.gym.commands.frame import run_command
+from referee.gym.commands.own_settings import read_configuration
+from referee.gym.configuration import Configuration
 from referee.gym.rollouts.collect import Route, begin, collect, to_agent
 from referee.gym.rollouts.materialize import materialize
 from referee.gym.rollouts.metrics import Figures, aggregate
@@ -66,22 +65,13 @@ def main() -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Collect; the exit code."""
-    configuration = load_configuration(arguments, needs=KEYS)
-    warn(configuration)
-    warn_of_slips(arguments, KEYS)
+    configuration = read_configuration(arguments, KEYS, needs=KEYS)
     settings = read_settings(configuration)
     running = fetch_configuration(configuration.head)
     agents = [server.name for server in running.servers if server.kind == "responses_api_agents"]
     allow_many_connections()
     with prepare(settings, partial(materialize, settings, agents)) as prepared:
         return uvloop.run(run_collection(prepared, running))
-
-
-def warn_of_slips(arguments: Sequence[str], keys: Collection[str]) -> None:
-    """Say which settings of the command line nobody reads that are spelt much like one that is read."""
-    for key in parse_command_line(arguments).values:
-        if key not in keys and (near := did_you_mean(str(key), keys, cutoff=0.8)):
-            print(f"warning: {key} has no effect{near}", file=sys.stderr)
 
 
 async def run_collection(prepared: Prepared, running: Configuration, route: Callable[[str], Route] = to_agent) -> int:

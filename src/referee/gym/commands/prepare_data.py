@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from referee.gym.commands.collect_rollouts import warn_of_slips
-from referee.gym.commands.frame import run_command, warn
-from referee.gym.configuration import load_configuration
+from referee.gym.commands.frame import run_command
+from referee.gym.commands.own_settings import read_configuration
 from referee.gym.configuration.wording import closest_or_all
 from referee.gym.datasets.collate import Collated, collate
 from referee.gym.datasets.declared import MODES, TYPES, Mode, declared_datasets
@@ -43,9 +42,7 @@ def main() -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Prepare; the exit code."""
-    configuration = load_configuration(arguments, defaults=VALUES | JUDGE_VALUES)
-    warn(configuration)
-    warn_of_slips(arguments, KEYS)
+    configuration = read_configuration(arguments, KEYS, defaults=VALUES | JUDGE_VALUES)
     keys = KeyReader(configuration.values)
     output, given = keys.text("output_dirpath"), keys.text("mode")
     if output is None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uvloop
 
-from referee.gym.commands.collect_rollouts import run_collection, warn_of_slips
-from referee.gym.commands.frame import run_command, warn
-from referee.gym.configuration import load_configuration
+from referee.gym.commands.collect_rollouts import run_collection
+from referee.gym.commands.frame import run_command
+from referee.gym.commands.own_settings import read_configuration
 from referee.gym.rollouts.prepare import prepare
 from referee.gym.rollouts.reverify import Finished, to_verifier
 from referee.gym.rollouts.settings import DEFAULT_PARALLEL, CollectionSettings, KeyReader, beside
@@ -52,9 +52,7 @@ def main() -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Verify; the exit code."""
-    configuration = load_configuration(arguments, needs=KEYS)
-    warn(configuration)
-    warn_of_slips(arguments, KEYS)
+    configuration = read_configuration(arguments, KEYS, needs=KEYS)
     keys = KeyReader(configuration.values)
     rollouts = keys.file("rollouts_jsonl_fpath", configuration.roots, required="the rollouts to verify again")
     inputs = beside(rollouts, "_materialized_inputs", ".jsonl")

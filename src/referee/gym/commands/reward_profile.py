@@ -11,9 +11,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from referee.gym.commands.collect_rollouts import warn_of_slips
-from referee.gym.commands.frame import run_command, warn
-from referee.gym.configuration import load_configuration
+from referee.gym.commands.frame import run_command
+from referee.gym.commands.own_settings import read_configuration
 from referee.gym.rollouts.profile import Profile
 from referee.gym.rollouts.profile_page import COLUMNS, WORDS, profile_page
 from referee.gym.rollouts.profiling import write_profile
@@ -54,9 +53,7 @@ def main() -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Profile; the exit code."""
-    configuration = load_configuration(arguments, needs=KEYS)
-    warn(configuration)
-    warn_of_slips(arguments, KEYS)
+    configuration = read_configuration(arguments, KEYS, needs=KEYS)
     keys = KeyReader(configuration.values)
     rollouts = keys.file("rollouts_jsonl_fpath", configuration.roots, required="the rollouts")
     inputs: Path | None = beside(rollouts, "_materialized_inputs", ".jsonl")
