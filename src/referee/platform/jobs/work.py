@@ -27,6 +27,7 @@ from referee.platform.jobs.results import AGGREGATE
 from referee.platform.jobs.spec import JobSpec, check_urls, read_spec
 from referee.platform.jobs.states import State
 from referee.platform.services import Services
+from referee.readable import plural
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Worker:
             lambda: task.job_id in self.board.open_jobs(),
         )
         rows = sum(cut.rows for cut in cuts)
-        log(f"{rows:,} row{'s' * (rows > 1)} in {len(cuts):,} shard{'s' * (len(cuts) > 1)}")
+        log(f"{plural(rows, 'row')} in {plural(len(cuts), 'shard')}")
         return await asyncio.to_thread(self.board.cut, task.job_id, cuts)
 
     async def _judge(self, task: Task, spec: JobSpec, log: Callable[[str], None]) -> None:
