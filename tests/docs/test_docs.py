@@ -88,6 +88,9 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, commands: Path, mo
         _write("env.yaml", "")
         for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
             _run(language, text, names, page, beside)
+    if page.name == "README.md":  # the walk-through on the embedded model
+        rollout = names["rollout"]
+        assert (rollout["reward"], rollout["complied"]) in ((0.0, False), (0.5, False), (1.0, True))
 
 
 def _rating(body: dict[str, Any]) -> str:
