@@ -30,7 +30,6 @@ from referee.inference.plain_http import Limits, NoAnswerError, PlainConnections
 
 log = logging.getLogger("referee.gym")
 _CONNECT = 10.0
-_UNLIMITED = Limits(_CONNECT)
 _TRIES = 3
 _PAUSE = 0.5
 
@@ -167,8 +166,6 @@ class ServerClient:
         self._urls = {server.name: server.url for server in configuration.servers}
         self._connections = PlainConnections()
         self._parsed: dict[str, URL] = {}
-        self._last: tuple[object, bytes] | None = None
-        """What the last request began with, and its head: one that collects asks for the same thing again and again."""
 
     async def post(
         self,
@@ -287,16 +284,12 @@ class ServerClient:
     ) -> ServerResponse:
         base = self.url_of(server_name)
         target = f"{url_path}?{URL.build(query=params).raw_query_string}" if params else url_path
-        if isinstance(timeout, aiohttp.ClientTimeout):
-            limits = Limits(timeout.sock_connect or _CONNECT, timeout.sock_read, timeout.total)
-        else:
-            limits = _UNLIMITED if timeout is None else Limits(_CONNECT, total=timeout)
+        given = timeout if isinstance(timeout, aiohttp.ClientTimeout) else aiohttp.ClientTimeout(total=timeout)
+        limits = Limits(connect=given.sock_connect or _CONNECT, read=given.sock_read, total=given.total)
         parsed = self._parsed.get(base) or self._parse(base)
         host, port = parsed.raw_host or "", parsed.port or 80
-        if self._last is None or self._last[0] != (method, target, base, headers):
-            lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-            self._last = ((method, target, base, headers), request_head(method, target, parsed.raw_authority, lines))
-        head = self._last[1]
+        lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        head = request_head(method, target, parsed.raw_authority, lines)
         for left in reversed(range(_TRIES)):
             try:
                 reply = await self._connections.exchange(host, port, head, body, limits)

@@ -56,6 +56,5 @@ def key_of(row: Mapping[str, Any]) -> Key | None:
 def agent_of(row: Mapping[str, Any]) -> str | None:
     """The name of the agent that a row asks for."""
     named = row.get(AGENT_REF)
-    # Rows come from JSON: a dict is a dict, which is asked for several times a row.
-    name = named.get("name") if type(named) is dict or isinstance(named, Mapping) else named
+    name = named.get("name") if isinstance(named, Mapping) else named
     return name if isinstance(name, str) and name else None

@@ -24,7 +24,6 @@ from referee.gym.rollouts.keys import AGENT_REF, PARAMETERS, Json, agent_of
 from referee.gym.server import ServerClient
 
 _HEAVY = frozenset({"response", PARAMETERS})
-_NESTED = frozenset({dict, list})
 _PIECE = 1 << 18
 _READABLE = 1 << 20
 """Up to so many bytes the file is written for people."""
@@ -76,11 +75,7 @@ async def aggregate(
 
 def light(row: Json) -> Json:
     """A verify response without requests and answers, but for the tokens that were used."""
-    kept = {
-        key: _without_transcripts(value) if type(value) in _NESTED else value
-        for key, value in row.items()
-        if key not in _HEAVY
-    }
+    kept = {key: _without_transcripts(value) for key, value in row.items() if key not in _HEAVY}
     response = row.get("response")
     usage = response.get("usage") if isinstance(response, dict) else None
     return {**kept, "response": {"usage": usage}} if usage else kept
