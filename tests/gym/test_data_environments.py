@@ -53,6 +53,15 @@ def test_fields_are_expressions_that_see_the_row_and_those_before_them() -> None
     assert verify("[[GOOD]]", judge=judge(prompt="{line}"), fields=fields)[1] == ["none: THE ANSWER"]
 
 
+@pytest.mark.parametrize(
+    "text", ["{{ item.items() | list | length }}", "{{ item | length }}", "{{ item['messages'] }}"]
+)
+def test_who_looks_at_the_whole_row_sees_the_conversation(text: str) -> None:
+    seen = verify("[[GOOD]]", judge={"prompt_template": text, **LABELS})[1]
+    also_named = verify("[[GOOD]]", judge={"prompt_template": text + "{# messages #}", **LABELS})[1]
+    assert seen == also_named
+
+
 def test_the_first_case_that_holds_asks_nobody() -> None:
     cases = [
         {"when": "item.skip", "reward": "item.worth * 2", "reason": "skipped"},

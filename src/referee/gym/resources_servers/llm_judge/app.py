@@ -35,8 +35,8 @@ from referee.gym.shipped import complete, names, put_in
 from referee.gym.transcript import last_assistant_text, last_user_text, transcript
 from referee.judge import Exchange, Judge, Model, Reward, Scored, Verdict, deliberate
 
-_LOOKED_AT = re.compile(r"\bmessages\b|\bitem\b(?!\.)")
-"""The conversation by its name, or a row as a whole, which it is in."""
+_LOOKED_AT = re.compile(r"\bmessages\b|\bitem\b(?!\.\w+\b(?!\s*\())")
+"""The conversation by its name, or a row as a whole, which it is in: `item`, `item.items()`, but not `item.field`."""
 _DEFINITION = ("judge", "judges", "check", "fields", "without_judge", "reward", "answer")
 
 
