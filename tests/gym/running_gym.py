@@ -145,7 +145,7 @@ class Workshop:
         return folder
 
     def save(self, **more: Any) -> None:
-        values = {**self.blocks, "head_server": {"port": self.head_port}, **more}
+        values = {**self.blocks, "head_server": {"port": self.head_port}, **_own_ports(), **more}
         (self.root / "env.yaml").write_text(json.dumps(values))
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -179,6 +179,12 @@ class Workshop:
             assert process.stdout is not None
             running.printed.extend(process.stdout)
             process.stdout.close()
+
+
+def _own_ports() -> dict[str, int]:
+    """Ports of this process's tests alone, so that none it has let go of is taken by other tests at once."""
+    low = 12_001 + 500 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return {"port_range_low": low, "port_range_high": low + 499}
 
 
 def _python(command: str) -> list[str]:
