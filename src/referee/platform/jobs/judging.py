@@ -52,6 +52,8 @@ class Judging:
     log: Callable[[str], None]
     counted: dict[int, Aggregator] = field(default_factory=dict[int, Aggregator])
     """By shard that was judged here to its end, what aggregates need of it."""
+    _left: list[Callable[[], bool]] = field(default_factory=list[Callable[[], bool]])
+    """Shards that did not come to their end, to be let go of."""
 
     async def judge(self) -> None:
         """Judge shards until there is none left to claim.
@@ -60,13 +62,16 @@ class Judging:
             RefereeError: a shard did not come to its end; the others are let go of.
         """
         turn = asyncio.Lock()
-        async with Connections(self._secret) as connections:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(_AT_ONCE):
-                        group.create_task(self._in_turn(turn, connections))
-            except ExceptionGroup as stopped:
-                raise stopped.exceptions[0] from None
+        try:
+            async with Connections(self._secret) as connections, asyncio.TaskGroup() as group:
+                for _ in range(_AT_ONCE):
+                    group.create_task(self._in_turn(turn, connections))
+        except ExceptionGroup as stopped:
+            raise stopped.exceptions[0] from None
+        finally:
+            # Only now: while one shard was told of, the other one would go on making calls for a job that has ended.
+            for let_go in self._left:
+                await asyncio.to_thread(let_go)
 
     async def _in_turn(self, turn: asyncio.Lock, connections: Connections) -> None:
         while True:
@@ -113,8 +118,8 @@ class Judging:
         try:
             counts = await self._run(run, folder, cut)
         except BaseException:
+            self._left.append(partial(finish, _counts(seen), done=False))
             await _end(beating)
-            await asyncio.to_thread(finish, _counts(seen), done=False)
             raise
         await _end(beating)
         await asyncio.to_thread(finish, counts, done=True)
