@@ -105,13 +105,13 @@ def _blocks(url: str) -> dict[str, Any]:
         "entrypoint": "app.py",
         "judge_model_server": _POLICY,
         "judge_max_retries": 0,
-        "judge_timeout_seconds": 1.0,
+        "judge_timeout_seconds": 3.0,  # a hang is waited for so long; on a busy machine an answer may take a second
     }
     model = {"entrypoint": "app.py", "openai_base_url": url, "openai_api_key": "sk-1", "openai_model": "m"}
     tolerant = {**judged, "judge_prompt_template": "JUDGE {safe_prompt} {model_response}"}
     strict = {**judged, "judge_prompt_template": "JUDGE {question} {generated_answer}"}
     return {
-        "policy_model": {"responses_api_models": {"openai_model": {**model, "max_retries": 0, "timeout_seconds": 1.5}}},
+        "policy_model": {"responses_api_models": {"openai_model": {**model, "max_retries": 0, "timeout_seconds": 4.0}}},
         "tolerant": {"resources_servers": {"over_refusal_detection": {**tolerant, "domain": "safety"}}},
         "strict": {"resources_servers": {"equivalence_llm_judge": {**strict, "domain": "knowledge"}}},
         TOLERANT: _agent("tolerant"),

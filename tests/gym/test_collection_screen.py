@@ -5,10 +5,17 @@ from __future__ import annotations
 import io
 import time
 
+import pytest
 from rich.console import Console
 
 from referee.gym.commands.collection_screen import status_of
 from referee.gym.rollouts.collect import Collection
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands still: what is shown of it is the same on a busy machine."""
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
 
 
 def under_way() -> Collection:
@@ -24,14 +31,14 @@ def under_way() -> Collection:
 def test_a_line_says_how_far_and_what_came_of_it() -> None:
     shown = status_of(under_way())
     assert shown.line == (
-        "40 of 100 rollouts, 15 s left, 4.0/s, mean reward 0.5, 25 unclear, 0 failed, 4,000 tokens, $0.40"
+        "40 of 100 rollouts, 15 s left, 4/s, mean reward 0.5, 25 unclear, 0 failed, 4,000 tokens, $0.40"
     )
     (trouble,) = shown.troubles
     assert trouble.startswith("25 of 40 verdicts unreadable; the judge never wrote [[A]] or [[B]]")
 
 
 def test_failures_are_said_at_once() -> None:
-    collection = Collection(total=2)
+    collection = Collection(total=2, started=time.monotonic())
     assert status_of(collection).line.startswith("0 of 2 rollouts, waiting for 0.0 s, no reward yet, ")
     collection.fail("task 0, rollout 1", "timeout", "no answer within 60 s")
     collection.tally.add({"reward": 0.0, "judge_status": "failed", "judge_error_kind": "refused", "judge_error": "no"})

@@ -211,7 +211,7 @@ def test_the_prompt_is_a_file_beside_the_server() -> None:
 def test_no_more_judge_calls_than_the_limit_are_in_flight() -> None:
     import asyncio
 
-    with ScriptedEndpoint(EQUAL, latency=0.02) as endpoint:
+    with ScriptedEndpoint(EQUAL, latency=0.1) as endpoint:
         settings = {"judge_model_server": POLICY, "judge_endpoint_max_concurrency": 2}
         with small_gym(endpoint.url, {NAME: ("resources_servers", NAME, settings)}) as gym:
 

@@ -124,7 +124,8 @@ def test_an_endpoint_without_responses_is_told_apart() -> None:
 )
 @pytest.mark.parametrize("server", ["openai_model", "vllm_model"])
 def test_where_no_answer_came_the_kind_is_told(server: str, fault: Any, status: int, kind: str) -> None:
-    with model(lambda _: Fault(fault), server, max_retries=0, timeout_seconds=0.3) as (gym, _):
+    seconds = 0.3 if fault == "hang" else 60.0  # what comes late on a busy machine is no hang
+    with model(lambda _: Fault(fault), server, max_retries=0, timeout_seconds=seconds) as (gym, _):
         answer = gym.post("it", "/v1/responses", ASK)
     assert (answer.status, answer.headers["x-referee-failure"]) == (status, kind)
 
@@ -138,7 +139,7 @@ def test_retry_after_is_waited_for_and_passed_on_at_the_end() -> None:
 def test_no_more_than_the_limit_is_in_flight() -> None:
     import asyncio
 
-    with model("hi", options={"latency": 0.02}, max_concurrent_requests=2) as (gym, endpoint):
+    with model("hi", options={"latency": 0.1}, max_concurrent_requests=2) as (gym, endpoint):
 
         async def many() -> None:
             await asyncio.gather(*(gym.client.post("it", "/v1/responses", json=ASK) for _ in range(6)))

@@ -149,9 +149,9 @@ def test_the_policys_thinking_is_not_judged(text: str, left: str) -> None:
         assert gym.verify(NAME, text, rubric=questions("YES"))["generated_response"] == left
 
 
-@pytest.mark.parametrize(("parallel", "most"), [(True, 3), (False, 1)])
-def test_questions_are_asked_at_once_unless_told_otherwise(parallel: bool, most: int) -> None:
-    with environment("[[YES]]", latency=0.03, parallel_evaluation=parallel) as (gym, endpoint):
+@pytest.mark.parametrize(("parallel", "most", "latency"), [(True, 3, 0.3), (False, 1, 0.03)])
+def test_questions_are_asked_at_once_unless_told_otherwise(parallel: bool, most: int, latency: float) -> None:
+    with environment("[[YES]]", latency=latency, parallel_evaluation=parallel) as (gym, endpoint):
         assert gym.verify(NAME, "a", rubric=questions("YES", "YES", "YES"))["reward"] == 1.0
         assert endpoint.served.most_in_flight == most
 

@@ -45,7 +45,7 @@ def test_the_two_calls_are_made_at_once_the_proofs_first() -> None:
     assert "<assessment>\nIt holds. \\boxed{1}\n</assessment>" in second
     from referee.testing import ScriptedEndpoint  # the most in flight needs a judge that takes its time
 
-    with ScriptedEndpoint(box("1"), latency=0.05) as endpoint:
+    with ScriptedEndpoint(box("1"), latency=0.3) as endpoint:
         import small_gym as tools
 
         fields = {"judge_model_server": tools.POLICY, "beta": 1.0}

@@ -98,7 +98,7 @@ def test_requests_in_one_packet_are_answered_in_order() -> None:
 def test_delays_and_the_most_in_flight() -> None:
     async def talk(session: aiohttp.ClientSession) -> tuple[float, Any, Any]:
         begun = time.monotonic()
-        await asyncio.gather(*(post(session, "/ms=100/v1/chat/completions") for _ in range(8)))
+        await asyncio.gather(*(post(session, "/ms=400/v1/chat/completions") for _ in range(8)))
         took = time.monotonic() - begun
         stats: list[Any] = []
         for _ in range(2):
@@ -107,15 +107,17 @@ def test_delays_and_the_most_in_flight() -> None:
         return took, stats[0], stats[1]
 
     took, first, second = run(Instant(), talk)
-    assert 0.1 <= took < 0.6
+    assert took >= 0.4
     assert first == {"requests": 8, "inflight_max": 8}
     assert second == {"requests": 8, "inflight_max": 0}
 
 
 def test_a_caller_that_leaves_is_not_in_flight() -> None:
     async def talk(session: aiohttp.ClientSession) -> None:
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(post(session, "/v1/chat/completions"), 0.1)
+        leaving = asyncio.create_task(post(session, "/v1/chat/completions"))
+        while not endpoint.in_flight:
+            await asyncio.sleep(0.01)
+        leaving.cancel()
         while endpoint.in_flight:
             await asyncio.sleep(0.01)
 

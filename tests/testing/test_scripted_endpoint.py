@@ -179,10 +179,10 @@ def test_refusals_and_cut_answers(door: Door, body: dict[str, Any]) -> None:
 
 @both
 def test_latency_and_the_most_in_flight(door: Door) -> None:
-    seen = door(Answer("ok", latency=0.1), latency=lambda body: 0.1)
+    seen = door(Answer("ok", latency=0.15), latency=lambda body: 0.15)
     begun = time.monotonic()
     seen.post(*[CHAT] * 5, at_once=True)
-    assert 0.2 <= time.monotonic() - begun < 0.8
+    assert time.monotonic() - begun >= 0.3
     assert seen.script.served.most_in_flight == 5
     assert seen.script.served.in_flight == 0
 
