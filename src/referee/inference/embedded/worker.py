@@ -20,6 +20,7 @@ import sys
 from typing import Any
 
 _SOCKET_PATH_LIMIT = 100  # bytes; systems allow 104 to 108
+_SMALL_MODEL = 1 << 30  # bytes of weights
 _UNENFORCED = "JSON schema conversion was incomplete: "
 
 
@@ -47,6 +48,8 @@ def _load(settings: dict[str, Any]) -> Any:
     params.n_parallel = 1
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
     params.verbosity = 1
+    # To look how much of it the device holds, the library would load it twice: no matter where it is small.
+    params.fit_params = os.path.getsize(settings["path"]) >= _SMALL_MODEL
     # With flash attention or a half-precision cache, what an earlier prompt left in the cache changes the last digits
     # of an answer (by up to 0.4 in a log-probability). So, the same request gives the same bits whatever came before,
     # and the common beginning of prompts still has to be read only once.
