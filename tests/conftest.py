@@ -15,6 +15,9 @@ from referee.inference.embedded.weights import DEFAULT_MODEL, locate
 settings.register_profile("referee", deadline=None)
 settings.load_profile("referee")
 
+# What `ng_test` starts is pytest too, and does without the plugins that pyproject.toml leaves out here: a second each.
+os.environ.setdefault("PYTEST_ADDOPTS", "-p no:hydra_pytest -p no:schemathesis")
+
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker more than cores: a quarter of the tests' time is waiting, for servers to start and clocks to run."""
@@ -32,3 +35,9 @@ def weights() -> str:
     except ModelError as error:
         pytest.skip(str(error))
     return DEFAULT_MODEL.name
+
+
+@pytest.fixture
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of one core, for what runs in this process: there the embedded model is loaded once, not twice."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)

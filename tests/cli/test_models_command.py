@@ -85,7 +85,7 @@ def _served(*options: str) -> Iterator[tuple[str, IO[str], subprocess.Popen[str]
             yield found[0], process.stdout, process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def _get(url: str, key: str, body: object = None) -> tuple[int, dict[str, object]]:
@@ -124,4 +124,4 @@ def test_a_key_file_is_for_its_owner_alone(model: str, tmp_path: Path) -> None:
         assert file.stat().st_mode & 0o777 == 0o600
         assert _get(f"{url}/models", key)[0] == 200
         process.send_signal(signal.SIGINT)
-        assert key not in process.communicate(timeout=20)[0]
+        assert key not in process.communicate(timeout=60)[0]

@@ -22,6 +22,7 @@ def test_each_question_has_an_answer_of_each_quality() -> None:
 
 
 @pytest.mark.local
+@pytest.mark.usefixtures("one_core")
 def test_the_demo_measures_four_judges_and_writes_its_report(weights: str, tmp_path: Path) -> None:
     first = CliRunner().invoke(app, ["demo", "-o", str(tmp_path), "--limit", "2"])
     assert first.exit_code == 0, first.output

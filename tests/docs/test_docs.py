@@ -73,6 +73,7 @@ def commands(tmp_path: Path) -> Path:
 
 
 @pytest.mark.local
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +169,7 @@ def _running(line: str, page: Path) -> Iterator[None]:
             raise AssertionError(f"{page.name}: {line}\n{''.join(said)}")
         yield
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         if process.poll() is None:
             process.kill()

@@ -76,11 +76,16 @@ class Gym:
 
 
 @contextmanager
-def running(folder: Path, **options: Any) -> Iterator[Gym]:
-    """The gym; options are those of the scripted endpoint."""
+def running(folder: Path, seconds: float = 4.0, **options: Any) -> Iterator[Gym]:
+    """The gym; options are those of the scripted endpoint.
+
+    Args:
+        folder: where it is.
+        seconds: how long an answer is waited for, and a hang; a judge's a second less.
+    """
     with ScriptedEndpoint(say, **options) as endpoint:
         workshop = tools.Workshop(folder)
-        workshop.blocks = _blocks(endpoint.url)
+        workshop.blocks = _blocks(endpoint.url, seconds)
         workshop.save()
         with workshop.running():
             yield Gym(workshop, endpoint)
@@ -100,18 +105,20 @@ def beside(output: Path, suffix: str) -> Path:
     return output.with_name(output.stem + suffix)
 
 
-def _blocks(url: str) -> dict[str, Any]:
+def _blocks(url: str, seconds: float) -> dict[str, Any]:
     judged = {
         "entrypoint": "app.py",
         "judge_model_server": _POLICY,
         "judge_max_retries": 0,
-        "judge_timeout_seconds": 3.0,  # a hang is waited for so long; on a busy machine an answer may take a second
+        "judge_timeout_seconds": seconds - 1,
     }
     model = {"entrypoint": "app.py", "openai_base_url": url, "openai_api_key": "sk-1", "openai_model": "m"}
     tolerant = {**judged, "judge_prompt_template": "JUDGE {safe_prompt} {model_response}"}
     strict = {**judged, "judge_prompt_template": "JUDGE {question} {generated_answer}"}
     return {
-        "policy_model": {"responses_api_models": {"openai_model": {**model, "max_retries": 0, "timeout_seconds": 4.0}}},
+        "policy_model": {
+            "responses_api_models": {"openai_model": {**model, "max_retries": 0, "timeout_seconds": seconds}}
+        },
         "tolerant": {"resources_servers": {"over_refusal_detection": {**tolerant, "domain": "safety"}}},
         "strict": {"resources_servers": {"equivalence_llm_judge": {**strict, "domain": "knowledge"}}},
         TOLERANT: _agent("tolerant"),

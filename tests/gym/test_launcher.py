@@ -154,7 +154,7 @@ def test_a_server_that_ends_stops_the_run_and_its_last_words_are_said(workshop: 
         instances = run.instances()
         with pytest.raises((ConnectionError, urllib.error.URLError)):
             tools.call(f"{instances['dying']['url']}/die", {})
-        assert run.process.wait(15) == 1
+        assert run.process.wait(60) == 1
     printed = "".join(run.printed)
     assert "(dying) these are my last words" in printed
     assert f"dying (process {instances['dying']['pid']}) ended with exit code 7; it last said:" in printed

@@ -47,16 +47,18 @@ def test_a_new_environment_passes_its_test_at_once(
     assert {row["agent_ref"]["name"] for row in rows} == {"mine_simple_agent"}
     assert "my_environment" not in "".join(path.read_text() for path in folder.rglob("*.*"))
     (line,) = (line for line in said.splitlines() if "ng_test" in line)
-    assert ng_test.run(line.split()[1:]) == 0
-    assert " passed" in capfd.readouterr().out
+    assert line.split() == ["ng_test", "mine"]
+    if python:  # the other's is run by the README's test
+        assert ng_test.run(line.split()[1:]) == 0
+        assert " passed" in capfd.readouterr().out
 
 
 def test_a_failing_test_is_the_exit_code(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     make_environment("mine", "python", here)
     file = here / "resources_servers/mine/tests/test_mine.py"
-    file.write_text("from app import MineServer\n\n\ndef test_it():\n    assert MineServer is None\n")
+    file.write_text("def test_it():\n    answer = 41\n    assert answer == 42\n")
     assert ng_test.run(["+entrypoint=resources_servers/mine", "--", "-q"]) == 1
-    assert "MineServer" in capfd.readouterr().out
+    assert "assert 41 == 42" in capfd.readouterr().out
 
 
 def test_the_names_of_kinds(here: Path) -> None:

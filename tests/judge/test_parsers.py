@@ -95,10 +95,10 @@ def test_what_is_not_a_usable_number_is_unclear(text: str, reason: str | None) -
 def test_a_flood_of_braces_never_hides_the_last_object() -> None:
     """A quotation with a verdict and more braces than can be searched must not make the quoted verdict the last."""
     flood = '{"quality": 4}' + '{"a":[' * 900 + "1," * 20_000
-    began = time.perf_counter()
+    began = time.process_time()
     outcome = read(f'{flood}\nMy verdict: {{"quality": 0}}', {"type": "json"})
     assert outcome == Scored(0.0) or isinstance(outcome, Unclear)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert read('{"quality": 4}' + "{" * 3000 + '{"quality": 0}', {"type": "json"}) == Scored(0.0)
 
 

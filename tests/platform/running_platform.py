@@ -219,7 +219,7 @@ class ServerProcess(Client):
         found = re.search(r"http://\S+", said)
         if not found:
             rest = self.process.stdout.read()
-            self.process.wait(20)
+            self.process.wait(60)
             self.process.stdout.close()
             raise AssertionError(said + rest)
         self.url = found[0]
@@ -235,6 +235,6 @@ class ServerProcess(Client):
     def _end(self, number: int) -> int:
         assert self.process.stdout is not None
         self.process.send_signal(number)
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         self.process.stdout.close()
         return code

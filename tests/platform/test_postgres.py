@@ -59,7 +59,7 @@ def postgres(tmp_path_factory):
         yield f"postgresql://referee@127.0.0.1:{port}/postgres"
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
         server.stderr.close()
 
 

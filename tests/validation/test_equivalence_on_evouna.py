@@ -25,7 +25,7 @@ def test_a_judge_without_usable_verdicts_is_told_from_one_that_says_no(
     rows = [row for row in json.loads(DATA.read_text(encoding="utf-8")) if not row["improper"]][:ROWS]
     judge = {"url": "embedded", "name": weights}
     with Environment.load(
-        "equivalence_llm_judge", f"{SETTINGS}.temperature=0", f"{SETTINGS}.max_output_tokens=32", judge=judge
+        "equivalence_llm_judge", f"{SETTINGS}.temperature=0", f"{SETTINGS}.max_output_tokens=8", judge=judge
     ) as environment:
         found = [
             environment.verify({"prompt": row["question"], "expected_answer": row["golden_answer"]}, row["answer_fid"])

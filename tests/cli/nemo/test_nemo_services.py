@@ -83,7 +83,7 @@ def test_in_the_foreground_it_needs_no_setup_starts_again_after_a_kill_and_is_fo
             assert machine.json("services", "status")["pid"] == process.pid
             if end == "stop":
                 assert machine("services", "stop").stdout.startswith("stopped the platform")
-                assert process.wait(10) == 0
+                assert process.wait(60) == 0
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()

@@ -167,7 +167,9 @@ def test_another_path_is_not_found(ask: Ask) -> None:
     assert ask({"input": "hi"}, api="embeddings")[0] == 404
 
 
-def _run(bodies: list[dict[str, Any]], settings: EngineSettings, at_once: bool) -> list[dict[str, Any]]:
+def _run(bodies: list[dict[str, Any]], settings: EngineSettings) -> list[dict[str, Any]]:
+    """What is answered to calls that are made at once."""
+
     async def run() -> list[Reply]:
         transport = EmbeddedTransport(settings)
         try:
@@ -175,25 +177,30 @@ def _run(bodies: list[dict[str, Any]], settings: EngineSettings, at_once: bool) 
                 transport.post("embedded://smollm2/v1/chat/completions", orjson.dumps(body), {}, Timeouts())
                 for body in bodies
             ]
-            return list(await asyncio.gather(*calls)) if at_once else [await call for call in calls]
+            return list(await asyncio.gather(*calls))
         finally:
             await transport.aclose()
 
-    choices = [orjson.loads(reply.body)["choices"][0] for reply in asyncio.run(run())]
-    return [{key: choice[key] for key in ("message", "logprobs", "finish_reason")} for choice in choices]
+    return [_said(orjson.loads(reply.body)) for reply in asyncio.run(run())]
 
 
-def test_the_same_request_gets_the_same_bits_from_any_slot_after_any_other(weights: str) -> None:
+def _said(body: dict[str, Any]) -> dict[str, Any]:
+    return {key: body["choices"][0][key] for key in ("message", "logprobs", "finish_reason")}
+
+
+def test_the_same_request_gets_the_same_bits_from_any_slot_after_any_other(ask: Ask) -> None:
     numbers = ["2 + 2?\nAnswer: 4.", "seven times six?\nAnswer: it is 42, as 7 · 6 = 42."]
-    bodies = [
+    one, other = (
         {**JUDGED, "messages": [JUDGED["messages"][0], {"role": "user", "content": f"Question: What is {question}"}]}
         | {"response_format": AS_JSON, "logprobs": True, "top_logprobs": 20}
         for question in numbers
-    ]
-    one = _run(bodies, ONE_SLOT, at_once=False)
+    )
+    first, second, again = (_said(ask(body)[1]) for body in (one, other, one))
+    assert again == first
 
-    assert _run(bodies[::-1], ONE_SLOT, at_once=False) == one[::-1]
-    assert _run(bodies[1:] + bodies, EngineSettings(slots=2, threads=1, context=1024), at_once=True) == one[1:] + one
+    # In two slots at once: each begins with nothing, and one of them has both.
+    slots = EngineSettings(slots=2, threads=1, context=1024)
+    assert _run([other, one, other], slots) == [second, first, second]
 
 
 def test_a_cancelled_call_leaves_the_model_usable(ask: Ask, loaded: str) -> None:
@@ -241,13 +248,13 @@ loop.run_until_complete(main())
 def test_absent_weights_name_the_mend(weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REFEREE_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match="referee models pull"):
-        _run([JUDGED], EngineSettings(slots=1, threads=1, context=512), at_once=False)
+        _run([JUDGED], EngineSettings(slots=1, threads=1, context=512))
 
 
 def test_without_the_library_the_extra_is_named(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(MissingExtraError, match=r"referee\[local\]"):
-        _run([JUDGED], EngineSettings(slots=1, threads=1, context=512), at_once=False)
+        _run([JUDGED], EngineSettings(slots=1, threads=1, context=512))
 
 
 def test_a_file_that_is_no_model_is_told_with_what_llama_said(weights: str, tmp_path: Path) -> None:
