@@ -69,7 +69,7 @@ class Place:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=250,
             env=_environment(self.folder) | {"NMP_BASE_URL": self.url},
         )
 

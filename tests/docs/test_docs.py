@@ -186,5 +186,5 @@ def _shell(line: str, page: Path) -> None:
     if main is not None and not set(line) & set("|<>&;$`"):
         done = run_here(main, words)
     else:
-        done = subprocess.run(["bash", "-ec", line], capture_output=True, text=True, timeout=110)
+        done = subprocess.run(["bash", "-ec", line], capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, f"{page.name}: {line}\n{done.stdout}\n{done.stderr}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -104,10 +105,11 @@ def test_when_every_call_of_the_first_round_is_refused_the_run_stops_at_once(sta
 
 
 def test_an_endpoint_that_is_down_stops_the_run_too() -> None:
-    with ScriptedEndpoint("") as endpoint:
-        url = endpoint.url
-    with pytest.raises(RunStopped, match=r"every one of the first 8 rows failed .unreachable.*no connection"):
-        run(judge(url), rows(1000))
+    with socket.socket() as held:  # nobody else takes the port, and nobody listens
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
+        with pytest.raises(RunStopped, match=r"every one of the first 8 rows failed .unreachable.*no connection"):
+            run(judge(url), rows(1000))
 
 
 def test_so_does_one_that_refuses_all_of_a_run_shorter_than_a_round() -> None:

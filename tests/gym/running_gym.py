@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from in_process import run_here
+from own_ports import GYM_RANGE, free_port
 from referee.gym import commands
 
 APP = """
@@ -58,24 +58,6 @@ if __name__ == "__main__":
 """
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def is_free(port: int) -> bool:
-    """Whether the port can be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
 def is_alive(pid: int) -> bool:
     """Whether a process runs; one that waits to be collected does not."""
     try:
@@ -84,7 +66,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: Any, seconds: float = 20) -> None:
+def wait_until(condition: Any, seconds: float = 60) -> None:
     """Wait for something to become true."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -119,7 +101,7 @@ class Running:
         return self.process.wait(60)
 
 
-def call(url: str, body: Any = None, timeout: float = 10) -> Any:
+def call(url: str, body: Any = None, timeout: float = 60) -> Any:
     """GET, or POST a JSON body; the decoded answer."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"})
@@ -145,7 +127,7 @@ class Workshop:
         return folder
 
     def save(self, **more: Any) -> None:
-        values = {**self.blocks, "head_server": {"port": self.head_port}, **_own_ports(), **more}
+        values = {**self.blocks, "head_server": {"port": self.head_port}, **GYM_RANGE, **more}
         (self.root / "env.yaml").write_text(json.dumps(values))
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -179,12 +161,6 @@ class Workshop:
             assert process.stdout is not None
             running.printed.extend(process.stdout)
             process.stdout.close()
-
-
-def _own_ports() -> dict[str, int]:
-    """Ports of this process's tests alone, so that none it has let go of is taken by other tests at once."""
-    low = 12_001 + 500 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return {"port_range_low": low, "port_range_high": low + 499}
 
 
 def _python(command: str) -> list[str]:

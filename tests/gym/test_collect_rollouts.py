@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from collecting import STRICT, TOLERANT, Gym, beside, lines, row, running
 
-pytestmark = pytest.mark.timeout(300)  # several commands each, which a busy machine is slow to start
-
 
 @pytest.fixture(scope="module")
 def gym(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gym]:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import running_gym as tools
 
+from own_ports import free_port
 from referee.errors import RefereeError
 from referee.gym.commands import collect_rollouts
 from referee.gym.configuration import load_configuration
@@ -192,14 +193,14 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> 
         port = taken.getsockname()[1]
         blocks = environment("here", port=port) | {"here_judge": model("http://127.0.0.1:8000/v1", "m")}
         blocks["policy_model"] = model("http://127.0.0.1:8000/v1", "m")
-        (tmp_path / "env.yaml").write_text(json.dumps(blocks | {"head_server": {"port": tools.free_port()}}))
+        (tmp_path / "env.yaml").write_text(json.dumps(blocks | {"head_server": {"port": free_port()}}))
         with pytest.raises(RefereeError) as refused:
             take_ports(load_configuration([], cwd=tmp_path, environment={}))
     assert_shown("A port is taken", str(refused.value), tmp_path)
 
 
 def test_without_a_gym_that_is_said(tmp_path: Path) -> None:
-    (tmp_path / "env.yaml").write_text(f"head_server: {{port: {tools.free_port()}}}\n")
+    (tmp_path / "env.yaml").write_text(f"head_server: {{port: {free_port()}}}\n")
     with within(tmp_path), pytest.raises(RefereeError) as refused:
         collect_rollouts.run(["+agent_name=a", f"+input_jsonl_fpath={ROWS}", "+output_jsonl_fpath=o.jsonl"])
     assert_shown("There is no head server", str(refused.value), tmp_path)

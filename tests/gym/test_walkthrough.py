@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import running_gym as tools
 
+from own_ports import free_port
 from referee.gym import commands
 from referee.testing import ScriptedEndpoint
 
@@ -67,7 +68,7 @@ class Desk:
         """Type it, to its end."""
         line = ["bash", "-ec", self._here(text)]
         return subprocess.run(
-            line, cwd=self.root, env=self._environment(), capture_output=True, text=True, timeout=90, check=False
+            line, cwd=self.root, env=self._environment(), capture_output=True, text=True, timeout=250, check=False
         )
 
     @contextmanager
@@ -116,7 +117,7 @@ def desk(tmp_path: Path) -> Desk:
         script.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{code}' \"$@\"\n")
         script.chmod(0o755)
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
-    return Desk(tmp_path, tools.free_port())
+    return Desk(tmp_path, free_port())
 
 
 class Answers:

@@ -87,9 +87,10 @@ def test_slow_answers_within_the_limits_are_answers() -> None:
 
 
 def test_an_endpoint_that_is_down() -> None:
-    with listening() as port:
-        pass
-    refused = fails(f"http://127.0.0.1:{port}/v1")
+    with socket.socket() as held:  # nobody else takes the port, and nobody listens
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        refused = fails(f"http://127.0.0.1:{port}/v1")
     assert refused.kind == "unreachable"
     assert f"http://127.0.0.1:{port}/v1/chat/completions: no connection: " in refused.message
 

@@ -179,7 +179,7 @@ def test_a_caller_that_is_cancelled_takes_no_place_with_it(woken: bool) -> None:
             limit.release()
         with suppress(asyncio.CancelledError):
             await leaving
-        await asyncio.wait_for(staying, 5)
+        await asyncio.wait_for(staying, 60)
         assert limit.in_flight == 1
 
     run(scene, asked=1)

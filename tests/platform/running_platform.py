@@ -53,7 +53,7 @@ class Client:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
         try:
             if body is not None and not isinstance(body, bytes):
                 body = json.dumps(body).encode()
@@ -113,7 +113,7 @@ class Client:
     def status(self, name: str) -> dict[str, Any]:
         return self.get(f"{self.evaluate}/{name}/status").json
 
-    def wait(self, name: str, *states: str, seconds: float = 30) -> dict[str, Any]:
+    def wait(self, name: str, *states: str, seconds: float = 90) -> dict[str, Any]:
         """The status once it is one of these, by default the job's end."""
         states = states or ("completed", "error", "cancelled")
         until = time.monotonic() + seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from running_platform import some_rows, spec
@@ -32,7 +33,7 @@ def act(platform, name, what):
 
 def begin(platform, gate, count=30, **params):
     name = platform.submit(spec(gate.url, some_rows(count), parallelism=2, **params)).json["name"]
-    assert gate.begun(10)
+    assert gate.begun(60)
     return name
 
 
@@ -52,7 +53,7 @@ def test_paused_and_gone_on_with(platform, gate):
 def test_cancelled_with_what_it_has(platform, gate):
     name = begin(platform, gate)
     while gate.served.answers < 4:
-        pass
+        time.sleep(0.01)
     assert act(platform, name, "cancel").json["status"] in ("cancelling", "cancelled")
     assert platform.wait(name)["status"] == "cancelled"
     rows = platform.rows(name)
@@ -114,7 +115,7 @@ def test_deleted_while_it_runs(platform, gate, tmp_path):
 def test_a_deleted_fileset_does_not_change_a_job(platform, gate):
     platform.upload("set", "rows.jsonl", b'{"prompt": "p", "response": "r"}\n' * 30)
     name = platform.submit(spec(gate.url, "ws/set#rows.jsonl", parallelism=2)).json["name"]
-    assert gate.begun(10)
+    assert gate.begun(60)
     assert platform.delete(f"{platform.filesets}/set").status == 200
     gate.open()
     assert platform.wait(name)["status"] == "completed"
@@ -152,7 +153,7 @@ def test_the_log_and_the_lists(platform, model):
 def test_rows_are_there_while_the_job_runs(platform, gate):
     name = begin(platform, gate)
     while platform.status(name)["status_details"].get("samples_processed", 0) < 4:
-        pass
+        time.sleep(0.01)
     rows = platform.get(f"{platform.evaluate}/{name}/rows").json["data"]
     assert [row["row_index"] for row in rows] == list(range(len(rows)))
     assert len(rows) >= 4

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from running_platform import Platform, some_rows, spec
 from sqlalchemy import create_engine, inspect, text
 
+from own_ports import free_port
 from referee.errors import PlatformError
 from referee.platform.settings import Settings
 from referee.platform.store.database import HEAD, Database
@@ -38,9 +38,7 @@ def postgres(tmp_path_factory):
         shutil.chown(folder, as_user["user"])
         for parent in folder.parents[:3]:
             parent.chmod(parent.stat().st_mode | 0o011)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = free_port()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "cwd": folder, **as_user}
     made = subprocess.run(
         [tool("initdb"), "-D", folder / "db", "-U", "referee", "-A", "trust", "-N"], check=False, **quiet
@@ -49,18 +47,26 @@ def postgres(tmp_path_factory):
         pytest.skip(f"initdb: {made.stderr.decode()[:300]}")
     arguments = ["-D", folder / "db", "-p", str(port), "-k", folder, "-h", "127.0.0.1", "-F"]
     server = subprocess.Popen([tool("postgres"), *arguments], **quiet)
+    url = f"postgresql://referee@127.0.0.1:{port}/postgres"
     try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+        while not _takes_connections(url):  # it says so a moment after it listens
+            assert server.poll() is None, server.stderr.read()
             time.sleep(0.05)
-        time.sleep(0.3)
-        yield f"postgresql://referee@127.0.0.1:{port}/postgres"
+        yield url
     finally:
         server.terminate()
         server.wait(60)
         server.stderr.close()
+
+
+def _takes_connections(url):
+    import psycopg
+
+    try:
+        psycopg.connect(url, connect_timeout=10).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _has_user(name):

@@ -30,7 +30,7 @@ def run(endpoint: Instant, talk: Callable[[aiohttp.ClientSession], Awaitable[Any
         finally:
             server.close()
 
-    return asyncio.run(asyncio.wait_for(main(), 10))
+    return asyncio.run(asyncio.wait_for(main(), 60))
 
 
 async def post(session: aiohttp.ClientSession, path: str, body: Any = BODY) -> Response:
@@ -89,7 +89,7 @@ def test_requests_in_one_packet_are_answered_in_order() -> None:
         server.close()
         return answer
 
-    answer = asyncio.run(asyncio.wait_for(main(), 10))
+    answer = asyncio.run(asyncio.wait_for(main(), 60))
     assert answer.count(b"HTTP/1.1 200 OK") == 3
     assert answer.index(b'"object":"response"') < answer.index(b'"object":"chat.completion"')
     assert answer.endswith(b'{"requests":2,"inflight_max":1}')
@@ -140,4 +140,4 @@ def test_the_command() -> None:
             assert asyncio.run(ask()).text == "yes"
         finally:
             process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0

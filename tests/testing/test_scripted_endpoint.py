@@ -258,7 +258,7 @@ def test_an_endpoint_stops_with_calls_in_flight() -> None:
                 await call
 
     with ScriptedEndpoint("ok", latency=60) as endpoint:
-        asyncio.run(asyncio.wait_for(run(endpoint), 5))
+        asyncio.run(asyncio.wait_for(run(endpoint), 60))
         assert endpoint.served.attempts == {"abandoned": 1}
 
 

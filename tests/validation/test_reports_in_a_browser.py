@@ -46,7 +46,7 @@ def test_every_chart_is_drawn_and_nothing_complains(make: Callable[[], Any], tmp
     assert BROWSER is not None
     done = subprocess.run(
         [BROWSER, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, timeout=90, check=True,
+        capture_output=True, text=True, timeout=250, check=True,
     )  # fmt: skip
     complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     assert complaints == []

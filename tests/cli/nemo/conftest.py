@@ -59,7 +59,7 @@ class Machine:
             text=True,
             stdin=subprocess.DEVNULL,
             env=os.environ | self.environment,
-            timeout=60,
+            timeout=250,
         )
 
 

@@ -15,11 +15,7 @@ import urllib.request
 import pytest
 import yaml
 
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+from own_ports import free_port
 
 
 def test_from_nothing_to_a_running_platform_and_back(machine):
