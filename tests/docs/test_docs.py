@@ -74,7 +74,7 @@ def commands(tmp_path: Path) -> Path:
 
 @pytest.mark.local
 @pytest.mark.usefixtures("one_core")
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "page"
