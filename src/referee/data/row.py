@@ -43,15 +43,21 @@ class Row:
     def item(self) -> dict[str, Any] | None:
         """The item, a JSON object; None when the row could not be read."""
         if self._item is _UNREAD:
-            self._parse()
+            try:
+                value = orjson.loads(self.line)
+            except orjson.JSONDecodeError as error:
+                self._item, self._error = None, _why_not_json(self.line, error)
+            else:
+                if type(value) is dict:
+                    self._item = value
+                else:
+                    self._item, self._error = None, not_an_object(value)
         return self._item
 
     @property
     def error(self) -> str | None:
         """Why the row could not be read, naming source and line; None when it could."""
-        if self._item is _UNREAD:
-            self._parse()
-        if self._error is None:
+        if self.item is not None:
             return None
         return f"{self._where} {self._number}: {self._error}"
 
@@ -66,17 +72,6 @@ class Row:
 
     def __repr__(self) -> str:
         return f"Row(index={self.index}, {f'error={self.error!r}' if self.item is None else f'item={self.item!r}'})"
-
-    def _parse(self) -> None:
-        try:
-            value = orjson.loads(self.line)
-        except orjson.JSONDecodeError as error:
-            self._item, self._error = None, _why_not_json(self.line, error)
-            return
-        if isinstance(value, dict):
-            self._item = value
-        else:
-            self._item, self._error = None, not_an_object(value)
 
 
 def row_of(index: int, record: Mapping[str, Any], where: str, number: int) -> Row:

@@ -118,10 +118,11 @@ class _Files:
     def read(self) -> Generator[Row]:
         index = 0
         for file in self._files:
+            row = None
             with file.open() as stream:
                 for row in file.format.read(stream, file.name, index):
                     yield row
-                    index = row.index + 1
+            index = index if row is None else row.index + 1
 
     def count(self) -> int | None:
         total = 0

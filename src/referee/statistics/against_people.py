@@ -265,7 +265,7 @@ def _few_informative(rows: PairedRows, names: Sequence[Any] | None) -> tuple[str
     for name, column in (("judge", rows.first), ("human", rows.second)):
         values, counts = np.unique(column, return_counts=True)
         commonest = values[counts.argmax()]
-        informative = len(np.unique(rows.clusters[column != commonest]))
+        informative = np.count_nonzero(np.bincount(rows.clusters[column != commonest]))
         if informative < FEW_INFORMATIVE:
             units = "row" if rows.cluster_count == len(column) else "cluster"
             has = f"1 {units} has" if informative == 1 else f"{informative or 'no'} {units}s have"

@@ -47,8 +47,8 @@ class Question:
         opened = open_results(
             results, judge=judge, score=self.score, prefer=fields[0].rpartition(".")[2] if fields else ""
         )
-        first = next(iter(opened), None)
-        people = open_people(fields, self.labels, self.key, first.item if first is not None else {})
+        first = opened.at([0]).items
+        people = open_people(fields, self.labels, self.key, first[0] if first else {})
         return opened, people, cluster
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from referee.statistics.columns import Floats
+from referee.validation.fields import ABSENT
 
 Cell = float | str | None
 """A score, a label, or nothing."""
@@ -22,7 +24,7 @@ _MISSING = frozenset({"", "nan", "null"})
 
 def cell(value: Any) -> Cell:
     """A value of a row as a score (a number, also as text, a boolean as 1 or 0), a label, or None where it is empty."""
-    if value is None:
+    if value is None or value is ABSENT:
         return None
     if isinstance(value, bool | int):
         return float(value)
@@ -50,17 +52,17 @@ class Cells:
         self.texts: dict[int, str] = {}
         """The labels, by row."""
 
-    def take(self, value: Any) -> bool:
-        """Add a value of a row; whether it is a score or a label."""
-        kind = type(value)
-        if kind is float or kind is int:
-            self._numbers.append(value)
-            return value == value
-        found = cell(value)
-        if isinstance(found, str):
-            self.texts[len(self._numbers)] = found
-        self._numbers.append(found if isinstance(found, float) else math.nan)
-        return found is not None
+    def extend(self, values: Sequence[Any]) -> None:
+        """Add the values of some rows."""
+        numbers = self._numbers
+        try:
+            numbers.fromlist(list(values))  # all numbers, as most are; else it takes none
+        except TypeError:
+            for value in values:
+                found = cell(value)
+                if isinstance(found, str):
+                    self.texts[len(numbers)] = found
+                numbers.append(found if isinstance(found, float) else math.nan)
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -87,21 +89,16 @@ class Ratings:
         """One column a person."""
         self._rows = 0
 
-    def take(self, values: Sequence[Any]) -> None:
-        """Add a row; it may have more or fewer people than those before it."""
-        if len(values) == 1 == len(self.people):
-            self.people[0].take(values[0])
-            self._rows += 1
-            return
-        for person, column in enumerate(self.people):
-            column.take(values[person] if person < len(values) else None)
-        for value in values[len(self.people) :]:
+    def extend(self, people: Iterable[Sequence[Any]], rows: int) -> None:
+        """Add some rows: for each person what they gave; there may be more or fewer people than before."""
+        given = list(people)
+        for _ in given[len(self.people) :]:
             column = Cells()
-            for _ in range(self._rows):
-                column.take(None)
-            column.take(value)
+            column.extend([None] * self._rows)
             self.people.append(column)
-        self._rows += 1
+        for column, values in zip_longest(self.people, given):
+            column.extend([None] * rows if values is None else values)
+        self._rows += rows
 
     def __len__(self) -> int:
         return self._rows
@@ -127,8 +124,9 @@ class WordCounts:
         self.counts: dict[int, int | None] = {}
         """By row; None where there is no answer."""
 
-    def wants(self, row: int) -> bool:
-        return row % self._stride == 0
+    def wanted(self, row: int) -> int:
+        """The first row from this one on that is counted."""
+        return -(-row // self._stride) * self._stride
 
     def take(self, row: int, text: str | None) -> None:
         self.counts[row] = None if text is None else len(text.split())

@@ -129,7 +129,7 @@ def _rows(joined: Joined, table: Table, passes: str | float | None) -> _Rows:
         judge, human = _verdicts(judge, table, passes), _verdicts(human, table, passes)
     file = joined.results.file
     swapped = file.swapped(joined.results.metric) if file is not None else None
-    left_out = Counter(why for why in joined.missing if why is not None)
+    left_out = Counter(joined.missing.values())
     rows = _Rows(judge, human, joined.clusters, "mean", dict(left_out.most_common()))
     quantity: Quantity = "win rate" if swapped is not None else "pass rate" if rows.binary else "mean"
     rows = replace(rows, quantity=quantity)

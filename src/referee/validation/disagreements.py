@@ -14,7 +14,8 @@ from referee.exchange import excerpt
 from referee.statistics.columns import Floats
 from referee.validation.agreement import Disagreement
 from referee.validation.joined import ANSWER_FIELDS, Joined
-from referee.validation.results import JudgedRow, Results, reply_text
+from referee.validation.judged_rows import JudgedRows, reply_text
+from referee.validation.results import Results
 
 MOST = 12
 LONGEST = 600
@@ -35,34 +36,41 @@ def disagreements(
     if not chosen:
         return ()
     place = {int(positions[at]): at for at in chosen}
-    rows = {row.position: row for row in results.at(place)}
-    words = _journal_words(results, {row.index for row in rows.values()})
-    found = {
-        at: _one(rows[position], at, x, y, joined, words, names) for position, at in place.items() if position in rows
-    }
+    rows = results.at(place)
+    words = _journal_words(results, set(rows.index))
+    found = {place[position]: _one(rows, row, place[position], x, y, joined, words, names)
+             for row, position in enumerate(rows.positions)}  # fmt: skip
     return tuple(found[at] for at in chosen if at in found)
 
 
 def _one(
-    row: JudgedRow, at: int, x: Floats, y: Floats, joined: Joined, words: Mapping[int, str], names: Sequence[str]
+    rows: JudgedRows,
+    row: int,
+    at: int,
+    x: Floats,
+    y: Floats,
+    joined: Joined,
+    words: Mapping[int, str],
+    names: Sequence[str],
 ) -> Disagreement:
-    human = joined.human[row.position]
+    item, value, label, index = rows.items[row], rows.values[row], rows.labels[row], rows.index[row]
+    human = joined.human[rows.positions[row]]
     told = names[int(y[at])] if names else human[0] if len(human) == 1 else None
     swapped = joined.results.file.swapped(joined.results.metric) if joined.results.file else None
     return Disagreement(
-        row=row.index,
-        judge=row.label if row.label is not None else row.value if isinstance(row.value, str) else float(x[at]),
+        row=index,
+        judge=label if label is not None else value if isinstance(value, str) else float(x[at]),
         human=told if isinstance(told, str) else float(y[at]),
-        prompt=_text(next((row.item[name] for name in PROMPT_FIELDS if row.item.get(name)), "")),
-        answer=_answer(row, swapped),
-        words=excerpt(row.words or words.get(row.index, ""), LONGEST),
+        prompt=_text(next((item[name] for name in PROMPT_FIELDS if item.get(name)), "")),
+        answer=_answer(item, rows.answer(row), swapped),
+        words=excerpt(rows.words(row) or words.get(index, ""), LONGEST),
     )
 
 
-def _answer(row: JudgedRow, swapped: tuple[str, str] | None) -> str:
+def _answer(item: Mapping[str, Any], own: str | None, swapped: tuple[str, str] | None) -> str:
     if swapped is not None:
-        return "\n\n".join(f"{name}: {_text(row.item.get(name, ''))}" for name in swapped)
-    return _text(row.answer or next((row.item[name] for name in ANSWER_FIELDS if row.item.get(name)), ""))
+        return "\n\n".join(f"{name}: {_text(item.get(name, ''))}" for name in swapped)
+    return _text(own or next((item[name] for name in ANSWER_FIELDS if item.get(name)), ""))
 
 
 def _text(value: Any) -> str:

@@ -24,8 +24,10 @@ from referee.statistics.columns import Floats, Ints, cluster_codes
 from referee.validation.agreement import Scale
 from referee.validation.cells import Cells, Ratings, WordCounts
 from referee.validation.clusters import ALONE, ClusterColumns
+from referee.validation.fields import ABSENT, lookup_all, no_field
+from referee.validation.judged_rows import LOOKED_AT, NO_RESULT, JudgedRows
 from referee.validation.people import HumanScale, People
-from referee.validation.results import ABSENT, LOOKED_AT, NO_RESULT, JudgedRow, Results, lookup, no_field
+from referee.validation.results import Results
 
 ANSWER_FIELDS = ("response", "output", "answer", "completion", "generation")
 DETAILS = ("mass", "consistent", "first", "second")
@@ -44,8 +46,8 @@ class Joined:
     label: list[str | None] = field(default_factory=list[str | None])
     """The judge's rubric label beside its value."""
     human: Ratings = field(default_factory=Ratings)
-    missing: list[str | None] = field(default_factory=list[str | None])
-    """Why there is no score of the judge."""
+    missing: dict[int, str] = field(default_factory=dict[int, str])
+    """Why there is no score of the judge, by row in their order."""
     index: array[int] = field(default_factory=lambda: array("q"))
     clusters: Ints | None = None
     cluster_field: str | None = None
@@ -87,39 +89,44 @@ def join(
         DataError: a field is in no row, a cluster is missing in some, or the results cannot be read.
     """
     found = Joined(results, people)
-    judge, human, label, missing, index, words = (
-        found.judge, found.human, found.label, found.missing, found.index, found.words
-    )  # fmt: skip
     columns = ClusterColumns(None if cluster == ALONE else cluster, look=cluster is None)
     groups: list[str | None] = []
     known: dict[str, None] = {}
-    for row in results:
-        there = judge.take(row.value)
-        human.take(people.of(row))
-        label.append(row.label if row.label is None else intern(row.label))
-        missing.append(row.missing or (None if there else "no score of the judge"))
-        index.append(row.index)
-        if row.details:
-            _take_details(found, row.position, row.details)
-        if words.wants(row.position):
-            words.take(row.position, _answer(row))
-        columns.take(row)
+    for rows in results:
+        found.judge.extend(rows.values)
+        found.human.extend(people.of(rows), len(rows))
+        found.label += rows.labels
+        found.missing.update(rows.missing)
+        found.index.extend(rows.index)
+        for position, details in rows.details.items():
+            _take_details(found, position, details)
+        _count_words(found.words, rows)
+        columns.extend(rows.items)
         if by is not None:
-            value = lookup(row.item, by)
-            groups.append(None if value is ABSENT or value is None else intern(str(value)))
-            if row.position < LOOKED_AT:
-                known.update(dict.fromkeys(row.item))
+            groups += [
+                None if value is ABSENT or value is None else intern(str(value)) for value in lookup_all(rows.items, by)
+            ]
         if keyed is not None:
-            found.keys.append(_key(row, keyed))
+            found.keys += _keys(rows, keyed)
+        if rows.positions[0] < LOOKED_AT:
+            for item in rows.items:
+                known.update(dict.fromkeys(item))
     for column in found.details.values():
-        _fill(column, len(judge))
-    people.check(results.source)
+        _fill(column, len(found))
+    people.check(results.source, known)
+    found.missing = _all_missing(found)
     if by is not None:
         found.by = _groups(groups, by, known, results.source)
-    odd = {at for at, why in enumerate(missing) if why in NO_RESULT}
-    found.repeats = _most_repeats(np.array([at for row, at in enumerate(index) if row not in odd] if odd else index))
-    _cluster(found, columns, cluster)
+    odd = [at for at, why in found.missing.items() if why in NO_RESULT]
+    found.repeats = _most_repeats(np.delete(np.array(found.index), odd))
+    _cluster(found, columns, cluster, known)
     return found
+
+
+def _all_missing(found: Joined) -> dict[int, str]:
+    """The reasons of all rows that have no score, also of those whose rows do not say why."""
+    none = [at for at in np.flatnonzero(np.isnan(found.judge.numbers())).tolist() if at not in found.judge.texts]
+    return {at: found.missing.get(at, "no score of the judge") for at in none}
 
 
 def _take_details(found: Joined, row: int, details: Mapping[str, Any]) -> None:
@@ -135,10 +142,14 @@ def _fill(column: array[float], rows: int) -> None:
     column.extend([math.nan] * (rows - len(column)))
 
 
-def _answer(row: JudgedRow) -> str | None:
-    if row.answer:
-        return row.answer
-    return next((text for name in ANSWER_FIELDS if isinstance(text := row.item.get(name), str)), None)
+def _count_words(words: WordCounts, rows: JudgedRows) -> None:
+    first = rows.positions[0]
+    while (row := words.wanted(first)) < rows.positions[0] + len(rows):
+        at = row - rows.positions[0]
+        item = rows.items[at]
+        own = (text for name in ANSWER_FIELDS if isinstance(text := item.get(name), str))
+        words.take(row, rows.answer(at) or next(own, None))
+        first = row + 1
 
 
 def _most_repeats(index: NDArray[Any]) -> int:
@@ -147,13 +158,15 @@ def _most_repeats(index: NDArray[Any]) -> int:
     return int(np.unique(index, return_counts=True)[1].max())
 
 
-def _key(row: JudgedRow, name: str) -> bytes:
+def _keys(rows: JudgedRows, name: str) -> list[bytes]:
     if not name:
-        return blake2b(orjson.dumps(row.item, option=orjson.OPT_SORT_KEYS), digest_size=12).digest()
-    value = lookup(row.item, name)
-    if value is ABSENT and name == "row_index":
-        value = row.index
-    return b"" if value is ABSENT or value is None else str(value).encode("utf-8", "surrogatepass")
+        return [blake2b(orjson.dumps(item, option=orjson.OPT_SORT_KEYS), digest_size=12).digest()
+                for item in rows.items]  # fmt: skip
+    values = lookup_all(rows.items, name)
+    if name == "row_index":
+        values = [index if value is ABSENT else value for value, index in zip(values, rows.index, strict=True)]
+    return [b"" if value is ABSENT or value is None else str(value).encode("utf-8", "surrogatepass")
+            for value in values]  # fmt: skip
 
 
 def _groups(groups: list[str | None], by: str, known: Mapping[str, None], source: str) -> list[str | None]:
@@ -168,13 +181,13 @@ def _groups(groups: list[str | None], by: str, known: Mapping[str, None], source
     return groups
 
 
-def _cluster(found: Joined, columns: ClusterColumns, wanted: str | None) -> None:
+def _cluster(found: Joined, columns: ClusterColumns, wanted: str | None, known: Mapping[str, None]) -> None:
     if wanted is not None and wanted != ALONE:
         column = columns.column(wanted)
         if (column < 0).all():
-            raise no_field(wanted, columns.known, found.results.source)
+            raise no_field(wanted, known, found.results.source)
         # A row that has no score anyway needs no cluster.
-        gap = next((int(at) for at in np.flatnonzero(column < 0) if found.missing[int(at)] is None), None)
+        gap = next((int(at) for at in np.flatnonzero(column < 0) if int(at) not in found.missing), None)
         if gap is not None:
             raise DataError(
                 f"row {found.index[gap]} has no {wanted!r}, which marks the rows that belong together: name a field "

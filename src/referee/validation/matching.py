@@ -46,7 +46,7 @@ class Matched:
             counts["not in every run"] = self.missing
         for row in np.flatnonzero(~self.kept):
             lacking = [
-                (name, joined.missing[int(places[row])])
+                (name, joined.missing.get(int(places[row])))
                 for name, joined, places in zip(self.names, self.joined, self.at, strict=True)
             ]
             why = next((f"{why} by {name}" for name, why in lacking if why is not None), "no label")

@@ -6,14 +6,16 @@ Rows are never joined by their order: two files that are out of step look like a
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, cast
 
 from referee.data import open_rows
 from referee.errors import DataError
 from referee.validation.cells import cell
-from referee.validation.results import ABSENT, LOOKED_AT, JudgedRow, lookup, no_field
+from referee.validation.fields import ABSENT, lookup, lookup_all, no_field
+from referee.validation.judged_rows import JudgedRows
 
 
 def key_text(value: Any) -> str | None:
@@ -25,6 +27,17 @@ def key_text(value: Any) -> str | None:
     return str(value)
 
 
+def _by_person(values: Iterable[Any]) -> list[Any]:
+    """What a row's fields hold, one value a person: a field may hold several people's, as a list."""
+    out: list[Any] = []
+    for value in values:
+        if type(value) is list:
+            out += cast("list[Any]", value)
+        else:
+            out.append(value)
+    return out
+
+
 class OwnFields:
     """People's scores in fields of the judged rows."""
 
@@ -34,30 +47,21 @@ class OwnFields:
         self.fields = tuple(fields)
         self.source = "the same rows"
         self._seen = dict.fromkeys(self.fields, False)
-        self._known: dict[str, None] = {}
 
-    def of(self, row: JudgedRow) -> list[Any]:
-        """The raw values that people gave this row, one a person."""
-        out: list[Any] = []
-        for name in self.fields:
-            value = row.item[name] if name in row.item else lookup(row.item, name)
-            if value is ABSENT:
-                value = None
-                if row.position < LOOKED_AT:
-                    self._known.update(dict.fromkeys(row.item))
-            else:
-                self._seen[name] = True
-            if isinstance(value, list):  # several people's scores of the row
-                out.extend(cast("list[Any]", value))
-            else:
-                out.append(value)
-        return out
+    def of(self, rows: JudgedRows) -> Iterable[Sequence[Any]]:
+        """For each person the raw values that they gave these rows."""
+        columns = [lookup_all(rows.items, name) for name in self.fields]
+        for name, column in zip(self.fields, columns, strict=True):
+            self._seen[name] = self._seen[name] or any(value is not ABSENT for value in column)
+        if any(list in map(type, column) for column in columns):
+            return zip_longest(*map(_by_person, zip(*columns, strict=True)))
+        return columns
 
-    def check(self, source: str) -> None:
-        """Once all rows are read: every field must have been in some row."""
+    def check(self, source: str, known: Iterable[str]) -> None:
+        """Once all rows are read, of which the first have the fields `known`: every field was in some row."""
         for name, seen in self._seen.items():
             if not seen:
-                raise no_field(name, self._known, source)
+                raise no_field(name, known, source)
 
     def remarks(self) -> list[str]:
         return []
@@ -79,7 +83,6 @@ class LabelFile:
         self._used: set[str] = set()
         self._rows: dict[str, int] = {}
         self._repeated = 0
-        self._known: dict[str, None] = {}
         known: dict[str, None] = {}
         seen: set[str] = set()
         count = 0
@@ -104,9 +107,7 @@ class LabelFile:
                 raise no_field(name, known, self.source)
 
     def _add(self, name: str, at: int, values: list[Any]) -> None:
-        flat: list[Any] = []
-        for value in values:
-            flat.extend(cast("list[Any]", value) if isinstance(value, list) else [None if value is ABSENT else value])
+        flat = _by_person(values)
         there = self._labels.get(name)
         if there is None:
             self._labels[name] = (at, flat)
@@ -118,19 +119,19 @@ class LabelFile:
                 "correct one, or where several people rated give each a column of its own (--human a,b)"
             )
 
-    def of(self, row: JudgedRow) -> list[Any]:
-        """The raw values that people gave this row; none where the file does not have it."""
+    def of(self, rows: JudgedRows) -> Iterable[Sequence[Any]]:
+        """For each person the raw values that they gave these rows; none where the file does not have one."""
         assert self.key is not None
-        found = lookup(row.item, self.key)
-        name = str(row.index) if found is ABSENT and self.key == "row_index" else key_text(found)
+        return zip_longest(*map(self._label, lookup_all(rows.items, self.key), rows.index))
+
+    def _label(self, found: Any, index: int) -> list[Any]:
+        name = str(index) if found is ABSENT and self.key == "row_index" else key_text(found)
         if name is None:
-            if row.position < LOOKED_AT:
-                self._known.update(dict.fromkeys(row.item))
             return [None] * len(self.fields)
-        first = self._rows.setdefault(name, row.index)
-        if first != row.index:
+        first = self._rows.setdefault(name, index)
+        if first != index:
             raise DataError(
-                f"the results' rows {first} and {row.index} have the same {self.key} {name!r}; a key must name one "
+                f"the results' rows {first} and {index} have the same {self.key} {name!r}; a key must name one "
                 "row: give a field that does (--key FIELD)"
             )
         label = self._labels.get(name)
@@ -139,11 +140,11 @@ class LabelFile:
         self._used.add(name)
         return label[1]
 
-    def check(self, source: str) -> None:
-        """Once all rows are read: some label must have found its row."""
+    def check(self, source: str, known: Iterable[str]) -> None:
+        """Once all rows are read, of which the first have the fields `known`: some label found its row."""
         assert self.key is not None
         if not self._rows:
-            raise no_field(self.key, [*self._known, "row_index"], source)
+            raise no_field(self.key, [*known, "row_index"], source)
         if not self._used:
             some = next(iter(self._labels), "none")
             others = next(iter(self._rows), "none")

@@ -21,9 +21,11 @@ from referee.statistics.columns import Floats, cluster_codes
 from referee.statistics.pairwise import credit_estimate
 from referee.validation.agreement import Advice, Clusters
 from referee.validation.asking import Question
+from referee.validation.fields import ABSENT, lookup_all, no_field
 from referee.validation.joined import Joined, join
+from referee.validation.judged_rows import LOOKED_AT
 from referee.validation.plain import plain
-from referee.validation.results import ABSENT, LOOKED_AT, Results, lookup, no_field
+from referee.validation.results import Results
 from referee.validation.validating import clusters_of
 
 if TYPE_CHECKING:
@@ -258,18 +260,23 @@ def _texts(
     lengths: list[float] = []
     seen: Counter[str] = Counter()
     known: dict[str, None] = {}
-    for row in source:
-        for name in (*(players or ()), *(answers or ())):
-            seen[name] += lookup(row.item, name) is not ABSENT
-        if row.position < LOOKED_AT:
-            known.update(dict.fromkeys(row.item))
+    for rows in source:
+        columns = {name: lookup_all(rows.items, name) for name in (*(players or ()), *(answers or ()))}
+        for name, column in columns.items():
+            seen[name] += sum(value is not ABSENT for value in column)
+        if rows.positions[0] < LOOKED_AT:
+            for item in rows.items:
+                known.update(dict.fromkeys(item))
         if players is not None:
-            one, two = (lookup(row.item, name) for name in players)
-            who.append(tuple(None if name in (ABSENT, None) else str(name) for name in (one, two)))  # type: ignore[arg-type]
+            who += zip(*([None if name in (ABSENT, None) else str(name) for name in columns[player]]
+                         for player in players), strict=True)  # fmt: skip
         if answers is not None:
-            words = [lookup(row.item, name) for name in answers]
-            both = all(isinstance(text, str) for text in words)
-            lengths.append(float(len(words[0].split()) - len(words[1].split())) if both else math.nan)
+            lengths += [
+                float(len(one.split()) - len(two.split()))
+                if isinstance(one, str) and isinstance(two, str)
+                else math.nan
+                for one, two in zip(*(columns[name] for name in answers), strict=True)
+            ]
     for name in (*(players or ()), *((answers or ()) if strict else ())):
         if not seen[name]:
             raise no_field(name, known, source.source)
@@ -300,7 +307,7 @@ def _left_out(joined: Joined, other: Joined | None, merged: Floats) -> dict[str,
     """Why pairs have no verdict."""
     counts: Counter[str] = Counter()
     for at in np.flatnonzero(np.isnan(merged)).tolist():
-        lacking = [why for one in (joined, other) if one is not None and (why := one.missing[at]) is not None]
+        lacking = [why for one in (joined, other) if one is not None and (why := one.missing.get(at)) is not None]
         one_order = other is not None and len(lacking) == 1
         counts["no verdict in one of the orders" if one_order else lacking[0] if lacking else "no verdict"] += 1
     return dict(counts.most_common())

@@ -1,81 +1,30 @@
 """A judge's scores, row by row, wherever they lie: a run folder, its rows, a result in memory, or a column of a file.
 
-Rows are read one at a time, and a second time where a few of them are wanted again (the largest disagreements); none
-is kept.
+Rows are read some dozens at a time, and a second time where a few of them are wanted again (the largest disagreements);
+none is kept.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
-from sys import intern
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import orjson
 
 from referee.data import RowSource, open_rows
+from referee.data.row import Row
 from referee.errors import DataError
 from referee.evaluation.folder import AGGREGATE, JUDGE, ROWS
-from referee.exchange import Response, read_reply
 from referee.validation.agreement import Cost, Scale
+from referee.validation.fields import ABSENT, lookup, no_field
 from referee.validation.judge_file import JudgeFile, read_judge_file
+from referee.validation.judged_rows import BATCH, JudgedRows, entries_of, plain_rows, result_rows
 
-ABSENT: Final[Any] = object()
-"""What `lookup` gives where a row has no such field."""
-LOOKED_AT = 100
-"""Rows whose fields are kept, to name the nearest ones where a field is in no row."""
-NO_RESULT = ("unreadable row", "no result of a run")
-"""Why a line of a results file is none; its place in the file says nothing of a row of the data set."""
 RESULT_FIELDS = ("row_index", "item", "metrics")
-
-
-@dataclass(slots=True)
-class JudgedRow:
-    """One row of results. Not frozen, as that makes a row twice as dear, and there may be a million."""
-
-    position: int
-    """Its place among the rows that were read, from 0."""
-    index: int
-    """The row of the data set that it is about; equal in repeats of one row."""
-    item: Mapping[str, Any]
-    """The row's fields."""
-    value: Any
-    """The score as it stands: a number, a text, or None where there is none."""
-    label: str | None = None
-    missing: str | None = None
-    """Why there is no score, as a reason to count by: `unclear`, `failed (timeout)`."""
-    details: Mapping[str, Any] | None = None
-    """Figures about the score: `mass`, `consistent`, `n`."""
-    answer: str | None = None
-    """The answer of the run's target, in online runs."""
-    words: str = ""
-    """What the judge wrote, where the results hold it."""
-
-
-def lookup(item: Mapping[str, Any], name: str) -> Any:
-    """A row's field, `ABSENT` where there is none; `item.a` means `a`, and `a.b` may be `b` inside of `a`."""
-    if name in item:
-        return item[name]
-    name = name.removeprefix("item.")
-    value: Any = item
-    if name in item:
-        return item[name]
-    for part in name.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return ABSENT
-        value = cast("Mapping[str, Any]", value)[part]
-    return value
-
-
-def no_field(name: str, known: Iterable[str], where: str) -> DataError:
-    """The error for a field that no row has, with the nearest names."""
-    names = list(dict.fromkeys(known))
-    near = get_close_matches(name.removeprefix("item."), names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"its rows have {', '.join(names) or 'none'}"
-    return DataError(f"{where} has no field {name!r}; {hint}")
 
 
 class Results:
@@ -122,65 +71,27 @@ class Results:
     def hash(self) -> str | None:
         return None if self.file is None else self.file.hash
 
-    def __iter__(self) -> Iterator[JudgedRow]:
-        return self._read(None)
+    def __iter__(self) -> Iterator[JudgedRows]:
+        """All rows, some dozens at a time."""
+        rows = iter(self._rows)
+        begin = 0
+        while batch := list(islice(rows, BATCH)):
+            yield self._judged(range(begin, begin + len(batch)), batch)
+            begin += len(batch)
 
-    def at(self, positions: Collection[int]) -> Iterator[JudgedRow]:
-        """The rows at these positions only; the others are not parsed."""
-        return self._read(frozenset(positions))
+    def at(self, positions: Collection[int]) -> JudgedRows:
+        """The rows at these positions, in ascending order; the others are not parsed, and those behind not read."""
+        wanted = sorted(positions)
+        rows = iter(self._rows)
+        found: list[Row] = []
+        for position, before in zip(wanted, [-1, *wanted], strict=False):
+            found += islice(rows, position - before - 1, position - before)
+        return self._judged(wanted[: len(found)], found)
 
-    def _read(self, wanted: frozenset[int] | None) -> Iterator[JudgedRow]:
-        for position, row in enumerate(self._rows):
-            if wanted is not None and position not in wanted:
-                continue
-            item = row.item
-            if item is None:
-                yield JudgedRow(position, row.index, {}, None, missing="unreadable row")
-            elif self.metric is None:
-                yield self._plain(position, row.index, item)
-            else:
-                yield self._result(position, row.index, item)
-
-    def _plain(self, position: int, index: int, item: Mapping[str, Any]) -> JudgedRow:
-        value = lookup(item, self.score)
-        return JudgedRow(position, index, item, None if value is ABSENT else value)
-
-    def _result(self, position: int, index: int, row: Mapping[str, Any]) -> JudgedRow:
-        metric, score = cast("str", self.metric), self.score
-        metrics = row.get("metrics")
-        if type(metrics) is not dict:
-            return JudgedRow(position, index, row, None, missing=NO_RESULT[1])
-        value: Any = None
-        label: Any = None
-        details: dict[str, Any] | None = None
-        for entry in _entries(cast("dict[str, Any]", metrics).get(metric)):
-            name = entry["name"]
-            if name == score:
-                value = entry["value"]
-            elif name.startswith(score) and name[len(score) : len(score) + 1] == ".":
-                about = name[len(score) + 1 :]
-                if about == "label":
-                    label = entry["value"]
-                else:
-                    details = details or {}
-                    details[about] = entry["value"]
-        missing: str | None = None
-        if value is None or value == "NaN" or value != value:
-            value, missing = None, _why_missing(row, metric, score)
-        at = row.get("row_index")
-        sample = row.get("sample")
-        requests = row.get("requests")
-        return JudgedRow(
-            position,
-            at if isinstance(at, int) else index,
-            row.get("item") or {},
-            value,
-            label,
-            missing,
-            details,
-            sample.get("output_text") if sample else None,
-            _words(requests) if requests else "",
-        )
+    def _judged(self, positions: Sequence[int], rows: Sequence[Row]) -> JudgedRows:
+        if self.metric is None:
+            return plain_rows(positions, rows, self.score)
+        return result_rows(positions, rows, self.metric, self.score)
 
 
 def open_results(source: Any, *, judge: str | None = None, score: str | None = None, prefer: str = "") -> Results:
@@ -261,21 +172,14 @@ def _dumped(row: Any) -> Any:
     return row.model_dump(mode="json") if hasattr(row, "model_dump") else row
 
 
-def _entries(found: Any) -> Iterable[Mapping[str, Any]]:
-    """The named values of a metric: a list, or (in another platform's results) an object that holds the list."""
-    if type(found) is list:
-        return cast("list[Mapping[str, Any]]", found)
-    return cast("Mapping[str, Any]", found).get("scores") or () if isinstance(found, Mapping) else ()
-
-
 def _choose(metrics: Mapping[str, Any], wanted: str | None, prefer: str, source: str) -> tuple[str, str]:
     known = [
         (metric, entry["name"])
         for metric, entries in metrics.items()
-        for entry in _entries(entries)
+        for entry in entries_of(entries)
         # `<score>.label` and the like are about a score; of other metrics every number is one.
         if not isinstance(entry["value"], str) or entry["value"] == "NaN"
-        if not any(entry["name"].startswith(f"{other['name']}.") for other in _entries(entries))
+        if not any(entry["name"].startswith(f"{other['name']}.") for other in entries_of(entries))
     ]
     names = [f"{metric}.{score}" for metric, score in known]
     if not known:
@@ -297,30 +201,6 @@ def _choose(metrics: Mapping[str, Any], wanted: str | None, prefer: str, source:
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
         raise DataError(f"{source} has no score {wanted!r}; {hint}")
     return found[0]
-
-
-def _why_missing(row: Mapping[str, Any], metric: str, score: str) -> str:
-    why = ((row.get("unscored") or {}).get(metric) or {}).get(score)
-    if why is not None:
-        return intern(f"failed ({why['kind']})") if why["status"] == "failed" else "unclear"
-    if row.get("error"):
-        return "unreadable row"
-    return "no usable score" if metric in row["metrics"] else "not judged"
-
-
-def _words(requests: Any) -> str:
-    """The text of the last answer among a row's recorded calls."""
-    for call in reversed(requests or []):
-        text = reply_text(call.get("response"))
-        if text:
-            return text
-    return ""
-
-
-def reply_text(raw: Any) -> str:
-    """What a model wrote, from its raw reply; empty where that is none."""
-    reply = read_reply(raw) if raw is not None else None
-    return reply.text if isinstance(reply, Response) else ""
 
 
 def _cost(folder: Path | None) -> Cost | None:

@@ -290,7 +290,7 @@ def _left_out(joined: Joined, sides: Sides, kept: NDArray[np.bool_] | None) -> d
     others = no_label if kept is None else no_label | ~kept
     unscored = np.isnan(sides.judge)
     for at in np.flatnonzero(others | unscored).tolist():
-        why = joined.missing[at]
+        why = joined.missing.get(at)
         if why is not None:
             counts[why] += 1
         elif no_label[at]:
@@ -306,7 +306,7 @@ def clusters_of(joined: Joined, both: NDArray[np.bool_]) -> Clusters:
     n = int(both.sum())
     if joined.clusters is None or joined.cluster_field is None:
         return Clusters(None, n, False, "every row stands alone")
-    count = len(np.unique(joined.clusters[both]))
+    count = int(np.count_nonzero(np.bincount(joined.clusters[both])))
     which = "repeats of a row" if joined.cluster_field == "row_index" else f"rows with the same {joined.cluster_field}"
     found = f"; found by looking, --cluster {ALONE} treats every row alone" if joined.detected else ""
     return Clusters(
@@ -346,7 +346,7 @@ def _label_figures(
     if len(named) == len(scale.labels) and named:
         sides = [[named[value] for value in column] for column in (x.tolist(), y.tolist())]
         return label_agreement(sides[0], sides[1], labels=[named[value] for value in levels], clusters=keys, **options)
-    columns = [[int(value) for value in column] for column in (x.tolist(), y.tolist())]
+    columns = [column.astype(np.int64).tolist() for column in (x, y)]
     return label_agreement(columns[0], columns[1], labels=[int(v) for v in levels], clusters=keys, **options)
 
 
