@@ -11,17 +11,21 @@ import math
 import statistics
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 Row = dict[str, Any]
+Numbers = dict[str, float]
 TASK_INDEX_KEY_NAME = "_ng_task_index"
 ROLLOUT_INDEX_KEY_NAME = "_ng_rollout_index"
 FAILURE_CLASS = "_ng_failure_class"
 FAILURE_ERROR = "_ng_failure_judge_error"
 JUDGE_FAILED = "judge_failed"
+_NUMERIC = (int, float)
 
 
 class AggregateMetricsRequest(BaseModel):
@@ -83,22 +87,24 @@ def compute_aggregate_metrics(
     if not verify_responses:
         return AggregateMetrics()
     counted = [row for row in verify_responses if include_failed or not is_failed(row)]
-    groups: dict[Any, list[Row]] = defaultdict(list)
+    whole = Columns()
+    groups: dict[Any, list[tuple[Row, Numbers]]] = defaultdict(list)
     for row in counted:
-        groups[row.get(TASK_INDEX_KEY_NAME, 0)].append(row)
-    for group in groups.values():
+        numbers = numbers_of(row)
+        whole.add(numbers)
+        groups[row.get(TASK_INDEX_KEY_NAME, 0)].append((row, numbers))
+    tasks: dict[Any, list[Row]] = {}
+    figures: dict[Any, Row] = {}
+    for key in sorted(groups):
         # Rollouts come as they end; of the first k the figures are those of the first k numbers.
-        group.sort(key=lambda row: row.get(ROLLOUT_INDEX_KEY_NAME, 0))
-    keys = sorted(groups)
-    figures = {
-        key: describe(groups[key])
-        | pass_at_k([row.get("reward") for row in groups[key]])
-        | {"num_rollouts": len(groups[key]), TASK_INDEX_KEY_NAME: key}
-        for key in keys
-    }
-    agent = describe(counted) | _counts(verify_responses)
+        group = sorted(groups[key], key=_rollout_number)
+        tasks[key] = [row for row, _ in group]
+        figures[key] = found = _describe([numbers for _, numbers in group])
+        found.update(pass_at_k([row.get("reward") for row in tasks[key]]))
+        found.update({"num_rollouts": len(group), TASK_INDEX_KEY_NAME: key})
+    agent = whole.figures() | _counts(verify_responses)
     if compute_metrics_fn is not None:
-        further = dict(compute_metrics_fn([groups[key] for key in keys]))
+        further = dict(compute_metrics_fn(list(tasks.values())))
         for one in further.pop("per_task_metrics", None) or ():
             figures.get(one.get(TASK_INDEX_KEY_NAME), {}).update(one)
         agent.update(further)
@@ -116,39 +122,59 @@ def describe(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
     Booleans count as 0 and 1; the standard deviation divides by n − 1 and is 0 for a single value.
     """
-    columns = Columns()
-    for row in rows:
-        columns.add(row)
-    return columns.figures()
+    return _describe([numbers_of(row) for row in rows])
 
 
 class Columns:
     """The numeric fields of rows, taken in one row at a time: eight bytes a number, for exact medians."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, array[float]] = defaultdict(lambda: array("d"))
+        self._columns: dict[str, array[float]] = {}
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Take in a row."""
-        for key, value in numbers_of(row):
-            self._columns[key].append(value)
+    def add(self, numbers: Numbers) -> None:
+        """Take in the numbers of a row."""
+        columns = self._columns
+        for key, value in numbers.items():
+            if key in columns:
+                columns[key].append(value)
+            else:
+                columns[key] = array("d", (value,))
 
     def figures(self) -> dict[str, float]:
         """The figures of each field, as `describe` names them."""
-        return {
-            f"{name}/{key}": float(figure(values))
-            for name, figure in _FIGURES.items()
-            for key, values in self._columns.items()
-        }
+        described = zip(*map(_figures, self._columns.values()), strict=True)
+        return dict(zip(_headings(tuple(self._columns)), chain.from_iterable(described), strict=True))
 
 
-def numbers_of(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def numbers_of(row: Mapping[str, Any]) -> Numbers:
     """The numeric fields of a verify response, and the tokens that were used; what it is filed under is no figure."""
-    usage = (row.get("response") or {}).get("usage") or {}
-    for source in (row, usage):
-        for key, value in source.items():
-            if isinstance(value, int | float) and value == value and not key.startswith("_ng_"):
-                yield key, value
+    found = {
+        key: value
+        for key, value in row.items()
+        if isinstance(value, _NUMERIC) and value == value and not key.startswith("_ng_")
+    }
+    usage = (row.get("response") or {}).get("usage")
+    for key, value in usage.items() if usage else ():
+        if isinstance(value, _NUMERIC) and value == value:
+            found.setdefault(key, value)
+    return found
+
+
+def _describe(rows: Sequence[Numbers]) -> dict[str, float]:
+    if len(rows) == 1:
+        # Of a task that was rolled out once, as most are, its numbers are all figures but one.
+        values = [*map(float, rows[0].values())]
+        return dict(zip(_headings(tuple(rows[0])), values * 4 + [0.0] * len(values), strict=True))
+    columns = Columns()
+    for row in rows:
+        columns.add(row)
+    return columns.figures()
+
+
+@lru_cache(256)
+def _headings(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of these fields' figures: every task has the same, and there are many tasks."""
+    return tuple(f"{name}/{key}" for name in ("mean", "max", "min", "median", "std") for key in keys)
 
 
 def pass_at_k(rewards: Sequence[Any]) -> dict[str, float]:
@@ -157,9 +183,11 @@ def pass_at_k(rewards: Sequence[Any]) -> dict[str, float]:
     For rewards of 0 and 1 that is the unbiased estimate (Chen and others, 2021, arXiv 2107.03374); for others the best
     of the first k.
     """
-    values = [float(value) for value in rewards if isinstance(value, int | float)]
+    values = [float(value) for value in rewards if isinstance(value, _NUMERIC)]
     if not values:
         return {}
+    if len(values) == 1:
+        return {"pass@1/reward": values[0]}
     if all(value in (0.0, 1.0) for value in values):
         wrong, missed, found = values.count(0.0), 1.0, dict[str, float]()
         for k in range(1, len(values) + 1):
@@ -175,22 +203,16 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {"num_rollouts": len(rows), "num_judge_failed": failed, "num_judge_unclear": unclear}
 
 
-def _mean(values: Sequence[float]) -> float:
-    # An exact sum, so that the same rollouts have the same mean in whatever order they came.
-    return math.fsum(values) / len(values)
+def _rollout_number(counted: tuple[Row, Numbers]) -> Any:
+    return counted[0].get(ROLLOUT_INDEX_KEY_NAME, 0)
 
 
-def _std(values: Sequence[float]) -> float:
-    if len(values) < 2:
-        return 0.0
-    mean = _mean(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
-
-
-_FIGURES: dict[str, Callable[[Sequence[float]], float]] = {
-    "mean": _mean,
-    "max": max,
-    "min": min,
-    "median": statistics.median,
-    "std": _std,
-}
+def _figures(values: Sequence[float]) -> tuple[float, float, float, float, float]:
+    """Mean, largest, smallest, median and standard deviation."""
+    largest, smallest = max(values), min(values)
+    if largest == smallest:
+        return largest, largest, largest, largest, 0.0
+    # Exact sums, so that the same rollouts have the same figures in whatever order they came.
+    mean = math.fsum(values) / len(values)
+    spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    return mean, largest, smallest, statistics.median(values), spread

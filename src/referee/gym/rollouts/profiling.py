@@ -154,8 +154,9 @@ class _Reading:
         agent = agent_of(next(iter(rows.values()), None) or sample or {}) or "?"
         own = Columns()
         for row in counted:
-            own.add(row)
-            columns[agent].add(row)
+            numbers = numbers_of(row)
+            own.add(numbers)
+            columns[agent].add(numbers)
         found = _task_profile(name, agent, _asked(sample or {}), task, list(rows.values()), counted, threshold)
         return found, _line(found, own.figures(), sample, rows, task.expected, threshold) if counted else None
 
@@ -220,7 +221,7 @@ def _line(
 def _info(row: Json) -> Json:
     """A rollout's numbers. One that failed has no reward, whatever stands in its place."""
     task, rollout = row[TASK], row[ROLLOUT]
-    numbers = {key: int(value) if isinstance(value, bool) else value for key, value in numbers_of(row)}
+    numbers = {key: int(value) if isinstance(value, bool) else value for key, value in numbers_of(row).items()}
     found = {"rollout_id": f"{task}:{rollout}", TASK: task, ROLLOUT: rollout, **numbers}
     if not _counts(row):
         found.pop("reward", None)
