@@ -88,6 +88,20 @@ def test_not_a_number_is_no_number() -> None:
     assert describe([{"a": math.nan}, {"a": 1}])["mean/a"] == 1.0
 
 
+def test_a_field_named_as_the_usage_names_its_own_is_the_rows() -> None:
+    usage = {"response": {"usage": {"output_tokens": 9, "input_tokens": 2}}}
+    found = describe([{"output_tokens": 5, **usage}, {"output_tokens": 7, **usage}])
+    assert (found["mean/output_tokens"], found["mean/input_tokens"]) == (6.0, 2.0)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9))
+def test_the_figures_are_those_of_the_standard_library(values: list[float]) -> None:
+    found = describe([{"a": value} for value in values])
+    assert (found["max/a"], found["min/a"], found["median/a"]) == (max(values), min(values), statistics.median(values))
+    assert found["mean/a"] == pytest.approx(statistics.fmean(values), abs=1e-9)
+    assert found["std/a"] == pytest.approx(statistics.stdev(values) if len(values) > 1 else 0.0, abs=1e-6)
+
+
 def test_aggregation_is_linear() -> None:
     def seconds(count: int) -> float:
         rows = [row(index // 4, float(index % 2), a=index, b=True) for index in range(count)]

@@ -148,7 +148,7 @@ class Columns:
 
 def numbers_of(row: Mapping[str, Any]) -> Numbers:
     """The numeric fields of a verify response, and the tokens that were used; what it is filed under is no figure."""
-    found = {
+    found: Numbers = {
         key: value
         for key, value in row.items()
         if isinstance(value, _NUMERIC) and value == value and not key.startswith("_ng_")

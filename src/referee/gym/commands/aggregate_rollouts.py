@@ -12,7 +12,8 @@ from referee.errors import DataError
 from referee.gym.commands.frame import run_command
 from referee.gym.configuration import Configuration, load_configuration
 from referee.gym.rollouts.files import read_objects, replacing
-from referee.gym.rollouts.keys import AGENT_REF, agent_of
+from referee.gym.rollouts.gathered import Gathered
+from referee.gym.rollouts.keys import AGENT_REF
 from referee.gym.rollouts.metrics import aggregate
 from referee.gym.rollouts.settings import KeyReader, beside
 from referee.gym.running import fetch_configuration
@@ -87,12 +88,17 @@ def merge_files(shards: Sequence[Path], output: Path) -> None:
 
 
 async def _aggregate(shards: Sequence[Path], running: Configuration, metrics: Path) -> int:
-    agents = {agent_of(row) for path in shards for _, row in read_objects(path)} - {None}
-    if not agents:
-        raise DataError(f"the rollouts of {shards[0]} name no agent ({AGENT_REF}), so nobody knows their figures")
     client = ServerClient(running)
     try:
-        figures = await aggregate(shards, client, sorted(filter(None, agents)), metrics)
+        with Gathered(metrics.parent) as gathered:
+            for path in shards:
+                for _, row in read_objects(path):
+                    gathered.add(row)
+            if not gathered.agents:
+                raise DataError(
+                    f"the rollouts of {shards[0]} name no agent ({AGENT_REF}), so nobody knows their figures"
+                )
+            figures = await aggregate(gathered, client, metrics)
     finally:
         await client.aclose()
     return sum(one.agent_metrics.get("num_rollouts", 0) for one in figures)

@@ -90,9 +90,8 @@ async def run_collection(prepared: Prepared, running: Configuration, route: Call
                 await collect(prepared, client, collection, stop, route)
             except RunStopped as error:
                 stopped = error
-        if stopped is None and not collection.interrupted and prepared.settings.aggregate:
-            settings = prepared.settings
-            figures = await aggregate([settings.output], client, sorted(prepared.plan.agents), settings.metrics)
+        if stopped is None and not collection.interrupted and prepared.gathered is not None:
+            figures = await aggregate(prepared.gathered, client, prepared.settings.metrics)
     finally:
         await client.aclose()
     said = remarks(collection, prepared)

@@ -246,6 +246,8 @@ class _Collector:
             self._prepared.output.write(_filed(raw, row, filed))
             row.update(filed)
             self._collection.tally.add(row)
+            if self._prepared.gathered is not None:
+                self._prepared.gathered.add(row)
 
     def _refused(self, filed: Json, route: Route, answer: ServerResponse, raw: bytes) -> None:
         try:

@@ -17,6 +17,7 @@ from typing import Any
 from referee.errors import OutputError
 from referee.gym.configuration.wording import listed
 from referee.gym.rollouts.files import read_objects
+from referee.gym.rollouts.gathered import Gathered
 from referee.gym.rollouts.keys import (
     BAD_ROW,
     FAILURE_CLASS,
@@ -43,6 +44,7 @@ class Earlier:
         tried: attempts of rollouts that failed.
         bad_lines: lines of the input that were recorded as no rows.
         tally: the counts of what is in the output.
+        gathered: what figures need of it, where there are to be figures.
     """
 
     done: set[Key] = field(default_factory=set[Key])
@@ -50,13 +52,16 @@ class Earlier:
     tried: Counter[Key] = field(default_factory=Counter[Key])
     bad_lines: set[int] = field(default_factory=set[int])
     tally: Tally = field(default_factory=Tally)
+    gathered: Gathered | None = None
 
     def add(self, row: Json) -> None:
-        """Count a row of the output."""
+        """Take in a row of the output."""
         key = key_of(row)
         if key is not None and key not in self.done:
             self.done.add(key)
             self.tally.add(row)
+            if self.gathered is not None:
+                self.gathered.add(row)
 
     @property
     def over(self) -> int:
@@ -64,13 +69,17 @@ class Earlier:
         return len(self.done) + len(self.given_up)
 
 
-def read_earlier(settings: CollectionSettings) -> Earlier:
+def read_earlier(settings: CollectionSettings, gathered: Gathered | None) -> Earlier:
     """What the output and the failures hold.
+
+    Args:
+        settings: the collection's.
+        gathered: takes in what figures need of the output.
 
     Raises:
         OutputError: they are not files of rollouts.
     """
-    earlier = Earlier()
+    earlier = Earlier(gathered=gathered)
     for _, row in read_objects(settings.output):
         if key_of(row) is None:
             raise OutputError(

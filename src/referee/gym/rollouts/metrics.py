@@ -1,14 +1,10 @@
-"""The figures of collected rollouts, worked out by the agents that rolled them out and streamed to them.
-
-What is sent of a row is all but the policy's and the judge's requests and answers, of which only the tokens used are
-kept: figures need no texts, and ten thousand transcripts are heavy.
-"""
+"""The figures of collected rollouts, worked out by the agents that rolled them out and streamed to them."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,11 +15,11 @@ import orjson
 from referee.errors import LaunchError
 from referee.exchange import excerpt
 from referee.gym.api.aggregation import compute_aggregate_metrics
-from referee.gym.rollouts.files import read_objects, replacing
-from referee.gym.rollouts.keys import AGENT_REF, PARAMETERS, Json, agent_of
+from referee.gym.rollouts.files import replacing
+from referee.gym.rollouts.gathered import Gathered
+from referee.gym.rollouts.keys import AGENT_REF, Json
 from referee.gym.server import ServerClient
 
-_HEAVY = frozenset({"response", PARAMETERS})
 _PIECE = 1 << 18
 _READABLE = 1 << 20
 """Up to so many bytes the file is written for people."""
@@ -40,15 +36,12 @@ class Figures:
     key_metrics: Json
 
 
-async def aggregate(
-    outputs: Sequence[Path], client: ServerClient, agents: Iterable[str], metrics: Path
-) -> list[Figures]:
+async def aggregate(gathered: Gathered, client: ServerClient, metrics: Path) -> list[Figures]:
     """Have the figures of each agent's rollouts worked out, and write them to a file, whole or not at all.
 
     Args:
-        outputs: files of rollouts.
+        gathered: the rollouts.
         client: knows the agents.
-        agents: those that may have rollouts in the files.
         metrics: the file, `[{agent_ref, agent_metrics, key_metrics, group_level_metrics}]`.
 
     Raises:
@@ -60,8 +53,8 @@ async def aggregate(
     try:
         with replacing(metrics) as file:
             file.write(b"[")
-            for agent in agents:
-                await _ask(outputs, client, agent, answer)
+            for agent in gathered.agents:
+                await _ask(gathered, client, agent, answer)
                 figures = _read_figures(agent, answer)
                 if figures.agent_metrics:
                     file.write(b",\n" if found else b"\n")
@@ -73,30 +66,14 @@ async def aggregate(
     return found
 
 
-def light(row: Json) -> Json:
-    """A verify response without requests and answers, but for the tokens that were used."""
-    kept = {key: _without_transcripts(value) for key, value in row.items() if key not in _HEAVY}
-    response = row.get("response")
-    usage = response.get("usage") if isinstance(response, dict) else None
-    return {**kept, "response": {"usage": usage}} if usage else kept
-
-
-def _without_transcripts(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_without_transcripts(one) for one in value]
-    if isinstance(value, dict) and not _HEAVY.isdisjoint(value):
-        return {key: one for key, one in value.items() if key not in _HEAVY}
-    return value
-
-
-async def _ask(outputs: Sequence[Path], client: ServerClient, agent: str, into: Path) -> None:
+async def _ask(gathered: Gathered, client: ServerClient, agent: str, into: Path) -> None:
     """Write an agent's answer to a file. Of many tasks it is long, so it is not held."""
     url = f"{client.url_of(agent)}/aggregate_metrics"
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.post(url, data=_request(outputs, agent), headers=_HEADERS) as answer,
+            session.post(url, data=_request(gathered.rows(agent)), headers=_HEADERS) as answer,
         ):
             if answer.status == 200:
                 with into.open("wb") as file:
@@ -109,7 +86,7 @@ async def _ask(outputs: Sequence[Path], client: ServerClient, agent: str, into: 
     if answer.status != 404:
         raise LaunchError(f"the agent {agent!r} answered {answer.status} to /aggregate_metrics: {said}")
     # An agent of someone's own need not have the route; the figures are then the usual ones.
-    rows = [light(row) for path in outputs for _, row in read_objects(path) if agent_of(row) == agent]
+    rows = [orjson.loads(row) for row in gathered.rows(agent)]
     into.write_text((await asyncio.to_thread(compute_aggregate_metrics, rows)).model_dump_json(), encoding="utf-8")
 
 
@@ -141,19 +118,14 @@ def _write_entry(figures: Figures, answer: Path, file: BinaryIO) -> None:
         shutil.copyfileobj(source, file)
 
 
-async def _request(outputs: Sequence[Path], agent: str) -> AsyncIterator[bytes]:
-    """The request, in pieces as they are read."""
+async def _request(rows: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The request, in pieces of so many bytes."""
     piece = bytearray(b'{"verify_responses":[')
-    first = True
-    for path in outputs:
-        for _, row in read_objects(path):
-            if agent_of(row) != agent:
-                continue
-            if not first:
-                piece += b","
-            first = False
-            piece += orjson.dumps(light(row))
-            if len(piece) > _PIECE:
-                yield bytes(piece)
-                piece.clear()
+    piece += next(rows, b"")
+    for row in rows:
+        piece += b","
+        piece += row
+        if len(piece) > _PIECE:
+            yield bytes(piece)
+            piece.clear()
     yield bytes(piece + b"]}")

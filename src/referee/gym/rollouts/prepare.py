@@ -14,6 +14,7 @@ import orjson
 from referee.errors import OutputError
 from referee.gym.rollouts.earlier import Earlier, check_unchanged, read_earlier
 from referee.gym.rollouts.files import Appending, set_aside
+from referee.gym.rollouts.gathered import Gathered
 from referee.gym.rollouts.keys import BAD_ROW, FAILURE_CLASS, FAILURE_MESSAGE, FAILURE_TERMINAL, INPUT_LINE
 from referee.gym.rollouts.materialize import Plan
 from referee.gym.rollouts.settings import CollectionSettings
@@ -29,6 +30,7 @@ class Prepared:
         earlier: what is there already.
         output: open for rollouts.
         failures: open for failures.
+        gathered: what figures need of the rollouts; None where there are to be no figures.
         aside: the names of what was set aside.
     """
 
@@ -37,6 +39,7 @@ class Prepared:
     earlier: Earlier
     output: Appending
     failures: Appending
+    gathered: Gathered | None = None
     aside: list[Path] = field(default_factory=list[Path])
 
     def __enter__(self) -> Self:
@@ -45,6 +48,8 @@ class Prepared:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.output.close()
         self.failures.close()
+        if self.gathered is not None:
+            self.gathered.clear()
 
 
 def prepare(
@@ -66,12 +71,15 @@ def prepare(
     try:
         _make_folder(settings.output.parent)
         plan = write(planned)
+        gathered = Gathered(settings.output.parent) if settings.aggregate else None
         output = Appending(settings.output)
         try:
             aside: list[Path] = []
-            earlier = _go_on(settings, planned)
+            earlier = _go_on(settings, planned, gathered)
             if earlier is None:
-                earlier = Earlier()
+                earlier = Earlier(gathered=gathered)
+                if gathered is not None:
+                    gathered.clear()
                 output.close()
                 aside = [
                     moved
@@ -88,13 +96,15 @@ def prepare(
             _record_bad_rows(plan, earlier, failures)
         except BaseException:
             output.close()
+            if gathered is not None:
+                gathered.clear()
             raise
     finally:
         planned.unlink(missing_ok=True)
-    return Prepared(settings, plan, earlier, output, failures, aside)
+    return Prepared(settings, plan, earlier, output, failures, gathered, aside)
 
 
-def _go_on(settings: CollectionSettings, planned: Path) -> Earlier | None:
+def _go_on(settings: CollectionSettings, planned: Path, gathered: Gathered | None) -> Earlier | None:
     """What an earlier run left, if this one is to go on from there."""
     empty = not any(path.exists() and path.stat().st_size for path in (settings.output, settings.failures))
     if empty or settings.resume is False:
@@ -106,7 +116,7 @@ def _go_on(settings: CollectionSettings, planned: Path) -> Earlier | None:
             f"{settings.output} cannot be gone on with, as {settings.materialized.name}, which says what was asked "
             f"for, is not beside it: put it back, or begin anew with +resume_from_cache=false"
         )
-    earlier = read_earlier(settings)
+    earlier = read_earlier(settings, gathered)
     if settings.resume is None and earlier.over >= _count_lines(settings.materialized):
         return None
     check_unchanged(settings, earlier, planned)

@@ -21,6 +21,7 @@ from referee.errors import DataError
 from referee.exchange import excerpt
 from referee.gym.api.aggregation import Columns, is_failed, numbers_of
 from referee.gym.rollouts.files import objects_at, placed_objects, read_objects, replacing
+from referee.gym.rollouts.gathered import light
 from referee.gym.rollouts.keys import (
     AGENT_REF,
     BAD_ROW,
@@ -34,7 +35,6 @@ from referee.gym.rollouts.keys import (
     agent_of,
     key_of,
 )
-from referee.gym.rollouts.metrics import light
 from referee.gym.rollouts.profile import Profile, TaskProfile, steps
 from referee.gym.rollouts.settings import beside
 from referee.readable import plural
