@@ -37,6 +37,7 @@ def test_json_lines_round_trip(items: list[dict[str, Any]], end: bytes, start: i
         rows = list(open_rows(plain, start=start, limit=limit))
         unpacked = list(open_rows(packed, start=start, limit=limit))
         assert open_rows(plain, start=start, limit=limit).count() == len(rows)
+        assert list(open_rows(plain, start=start, limit=limit).items()) == [row.item for row in rows]
     wanted = list(enumerate(items))[start : None if limit is None else start + limit]
     assert [(row.index, row.item) for row in rows] == wanted
     assert [(row.index, row.line, row.raw) for row in unpacked] == [(row.index, row.line, row.raw) for row in rows]
@@ -49,6 +50,7 @@ def test_rows_in_python_equal_rows_in_files(items: list[dict[str, Any]]) -> None
         whole = Path(folder, "rows.json")
         whole.write_bytes(orjson.dumps({"data": items}))
         assert [row.raw for row in open_rows(items)] == [row.raw for row in open_rows(whole)]
+        assert list(open_rows(items).items()) == items == list(open_rows(whole).items())
 
 
 @given(content=st.binary(max_size=200))
@@ -57,5 +59,6 @@ def test_any_bytes_are_rows_or_errors(content: bytes) -> None:
         path = Path(folder, "rows.jsonl")
         path.write_bytes(b"{}\n" + content)
         rows = list(open_rows(path))
+        assert list(open_rows(path).items()) == [row.item for row in rows]
     assert [row.index for row in rows] == list(range(len(rows)))
     assert all((row.item is None) == (row.error is not None) == (row.raw == b"") for row in rows)

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import PurePosixPath
+from typing import Any
 
 from referee.data.arrow import count_arrow, count_parquet, read_arrow, read_parquet
 from referee.data.delimited import read_csv, read_tsv
 from referee.data.json_list import count_json, read_json
-from referee.data.jsonl import count_jsonl, read_jsonl
+from referee.data.jsonl import count_jsonl, items_of_jsonl, read_jsonl
 from referee.data.row import Row
 from referee.errors import DataError
 
@@ -27,10 +28,12 @@ class Format:
     read: Callable[[BufferedReader, str, int], Iterator[Row]]
     count: Callable[[BufferedReader, str], int | None] | None = None
     text: bool = True
+    items: Callable[[BufferedReader], Iterator[dict[str, Any] | None]] | None = None
+    """The items of the rows alone, where that is less work; None where a row cannot be read."""
 
 
 FORMATS = (
-    Format("jsonl", (".jsonl", ".ndjson"), read_jsonl, count_jsonl),
+    Format("jsonl", (".jsonl", ".ndjson"), read_jsonl, count_jsonl, items=items_of_jsonl),
     Format("json", (".json",), read_json, count_json),
     Format("csv", (".csv",), read_csv),
     Format("tsv", (".tsv",), read_tsv),

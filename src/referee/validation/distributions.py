@@ -26,9 +26,10 @@ def levels(scale: Scale, x: Floats, y: Floats, names: tuple[str, ...]) -> tuple[
         known = np.arange(len(names), dtype=np.float64)
     if not known.size or known.size > 50:
         return _bins(scale, x, y)
-    counts = [
-        np.bincount(np.abs(side[:, None] - known[None, :]).argmin(axis=1), minlength=known.size) for side in (x, y)
-    ]
+    counts = [np.zeros(known.size, dtype=np.int64) for _ in (x, y)]
+    for side, count in zip((x, y), counts, strict=True):
+        values, rows = np.unique(side, return_counts=True)
+        np.add.at(count, np.abs(values[:, None] - known[None, :]).argmin(axis=1), rows)
     return tuple(
         Level(float(value), labels.get(float(value), f"{value:g}"), int(counts[0][at]), int(counts[1][at]))
         for at, value in enumerate(known)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, cast
 
-from referee.data.row import Row
 from referee.exchange import Response, read_reply
 from referee.validation.fields import ABSENT, lookup_all
 
@@ -60,18 +59,19 @@ class JudgedRows:
         return next(filter(None, (reply_text(call.get("response")) for call in reversed(calls))), "")
 
 
-def plain_rows(positions: Sequence[int], rows: Sequence[Row], column: str) -> JudgedRows:
-    """Rows of any file, of which one column is the judge's."""
-    items = [row.item for row in rows]
+def plain_rows(positions: Sequence[int], items: Sequence[Mapping[str, Any] | None], column: str) -> JudgedRows:
+    """Rows of any file, None where one could not be read, of which one column is the judge's."""
     missing = {position: UNREADABLE for position, item in zip(positions, items, strict=True) if item is None}
     known = [item or NOTHING for item in items]
     values = [None if value is ABSENT else value for value in lookup_all(known, column)]
-    return JudgedRows(positions, [row.index for row in rows], known, values, [None] * len(rows), missing)
+    return JudgedRows(positions, list(positions), known, values, [None] * len(known), missing)
 
 
-def result_rows(positions: Sequence[int], rows: Sequence[Row], metric: str, score: str) -> JudgedRows:
-    """Rows that a run wrote, of which one score is meant."""
-    records = [row.item or NOTHING for row in rows]
+def result_rows(
+    positions: Sequence[int], rows: Sequence[Mapping[str, Any] | None], metric: str, score: str
+) -> JudgedRows:
+    """Rows that a run wrote, None where one could not be read, of which one score is meant."""
+    records = [row or NOTHING for row in rows]
     items: list[Mapping[str, Any]] = []
     index: list[int] = []
     values: list[Any] = []
@@ -96,11 +96,11 @@ def result_rows(positions: Sequence[int], rows: Sequence[Row], metric: str, scor
                 value = None
                 found.missing[positions[at]] = _why_missing(record, metric, score)
         else:
-            found.missing[positions[at]] = UNREADABLE if rows[at].item is None else NOT_A_RESULT
+            found.missing[positions[at]] = UNREADABLE if rows[at] is None else NOT_A_RESULT
             records[at] = NOTHING
         values.append(value)
         items.append(item or NOTHING)
-        index.append(number if isinstance(number, int) else rows[at].index)
+        index.append(number if isinstance(number, int) else positions[at])
     return found
 
 

@@ -16,7 +16,6 @@ from typing import Any, cast
 import orjson
 
 from referee.data import RowSource, open_rows
-from referee.data.row import Row
 from referee.errors import DataError
 from referee.evaluation.folder import AGGREGATE, JUDGE, ROWS
 from referee.validation.agreement import Cost, Scale
@@ -73,9 +72,9 @@ class Results:
 
     def __iter__(self) -> Iterator[JudgedRows]:
         """All rows, some dozens at a time."""
-        rows = iter(self._rows)
+        items = self._rows.items()
         begin = 0
-        while batch := list(islice(rows, BATCH)):
+        while batch := list(islice(items, BATCH)):
             yield self._judged(range(begin, begin + len(batch)), batch)
             begin += len(batch)
 
@@ -83,15 +82,15 @@ class Results:
         """The rows at these positions, in ascending order; the others are not parsed, and those behind not read."""
         wanted = sorted(positions)
         rows = iter(self._rows)
-        found: list[Row] = []
+        found: list[Mapping[str, Any] | None] = []
         for position, before in zip(wanted, [-1, *wanted], strict=False):
-            found += islice(rows, position - before - 1, position - before)
+            found += (row.item for row in islice(rows, position - before - 1, position - before))
         return self._judged(wanted[: len(found)], found)
 
-    def _judged(self, positions: Sequence[int], rows: Sequence[Row]) -> JudgedRows:
+    def _judged(self, positions: Sequence[int], items: Sequence[Mapping[str, Any] | None]) -> JudgedRows:
         if self.metric is None:
-            return plain_rows(positions, rows, self.score)
-        return result_rows(positions, rows, self.metric, self.score)
+            return plain_rows(positions, items, self.score)
+        return result_rows(positions, items, self.metric, self.score)
 
 
 def open_results(source: Any, *, judge: str | None = None, score: str | None = None, prefer: str = "") -> Results:
