@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import settings
 
 from referee.errors import ModelError
@@ -14,6 +17,9 @@ from referee.inference.embedded.weights import DEFAULT_MODEL, locate
 # A deadline for one example says more about the machine's other work than about the code.
 settings.register_profile("referee", deadline=None)
 settings.load_profile("referee")
+
+# A process makes its commands once, and a test's runner at every call, which takes longer than most commands do.
+typer.testing._get_command = functools.cache(typer.main.get_command)
 
 # What `ng_test` starts is pytest too, and does without the plugins that pyproject.toml leaves out here: a second each.
 os.environ.setdefault("PYTEST_ADDOPTS", "-p no:hydra_pytest -p no:schemathesis")

@@ -58,8 +58,13 @@ def answer(request: pytest.FixtureRequest) -> Any:
     return ANSWERS[request.param]()
 
 
-def test_a_page_loads_nothing(answer: Any) -> None:
-    page = report(answer).html()
+@pytest.fixture(scope="module")
+def page(answer: Any) -> str:
+    """Its report."""
+    return report(answer).html()
+
+
+def test_a_page_loads_nothing(page: str) -> None:
     outline = Outline(page)
     assert set(outline.links) == {"data:,"}
     assert outline.handlers == []
@@ -68,8 +73,8 @@ def test_a_page_loads_nothing(answer: Any) -> None:
     assert not re.search(r"@import|url\(", page.split("</style>")[0])
 
 
-def test_every_sentence_of_the_reading_stands_on_the_page(answer: Any) -> None:
-    said = " ".join(Outline(report(answer).html()).texts)
+def test_every_sentence_of_the_reading_stands_on_the_page(answer: Any, page: str) -> None:
+    said = " ".join(Outline(page).texts)
     for sentence in answer.reading:
         assert sentence in said
 
