@@ -11,10 +11,12 @@ import hashlib
 import os
 import random
 import re
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -89,13 +91,24 @@ class Reach:
         return self.base_url.rstrip("/") + call.path
 
 
+def _trust(reach: Reach) -> dict[str, Any]:
+    """What a client trusts: on this machine nothing of the environment, neither proxies nor certificates."""
+    return {"trust_env": False, "verify": _certificates()} if reach.is_loopback else {"trust_env": True}
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Those that come with the client, read once for all clients: it takes a twentieth of a second."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Session:
     """Makes calls and waits for them. `owner` is kept alive as long as this is: it closes the connections."""
 
     def __init__(self, reach: Reach, http: httpx.Client | None = None, *, owner: object = None) -> None:
         self.reach = reach
         self._owner = owner
-        self.http = http or httpx.Client(follow_redirects=True, trust_env=not reach.is_loopback)
+        self.http = http or httpx.Client(follow_redirects=True, **_trust(reach))
 
     def with_reach(self, **changes: Any) -> Session:
         """The same connections with other settings."""
@@ -159,7 +172,7 @@ class AsyncSession:
 
     def __init__(self, reach: Reach, http: httpx.AsyncClient | None = None) -> None:
         self.reach = reach
-        self.http = http or httpx.AsyncClient(follow_redirects=True, trust_env=not reach.is_loopback)
+        self.http = http or httpx.AsyncClient(follow_redirects=True, **_trust(reach))
 
     def with_reach(self, **changes: Any) -> AsyncSession:
         """The same connections with other settings."""
