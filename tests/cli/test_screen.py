@@ -94,7 +94,7 @@ def test_an_interrupted_run_keeps_what_was_answered_and_goes_on(place):
         arguments = ["evaluate", str(place.judge_file), str(place.rows_file), "-o", str(place.out), "-c", "4"]
         command = [sys.executable, "-m", "referee", *arguments]
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while endpoint.served.answers < 20 and time.monotonic() < deadline:
             time.sleep(0.02)
         run.send_signal(signal.SIGINT)

@@ -17,5 +17,5 @@ def test_a_run_killed_twice_ends_as_if_nobody_had_disturbed_it(monkeypatch: pyte
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    text, held = module.chaos(rows=150, kills=2, seed=1)
+    text, held = module.chaos(rows=400, kills=2, seed=1)  # the second kill comes in the middle, on a busy machine too
     assert held, text

@@ -144,7 +144,7 @@ def test_a_pause_holds_everyone_back() -> None:
         limit.release()
         begun = await asyncio.gather(*(start(limit) for _ in range(3)))
         assert min(begun) >= first + 0.1
-        assert loop.time() < first + 5
+        assert loop.time() < first + 60
 
     run(scene)
 

@@ -150,4 +150,4 @@ def test_a_caller_who_goes_away_cancels_his_call_and_a_signal_ends_the_server() 
         os.kill(os.getpid(), signal.SIGTERM)
         await server
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    asyncio.run(asyncio.wait_for(run(), 120))
