@@ -1,7 +1,7 @@
 # All work is done in .venv/, which the first target makes and keeps. `make` alone lists the targets.
 
-# The first Python that will do; another one by `make setup PYTHON=…`.
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+# That of .venv, so that it stays what it was made by, or the first that will do; another one by `make setup PYTHON=…`.
+PYTHON ?= $(shell for python in .venv/bin/python python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo "$$python" && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -74,7 +74,9 @@ $(INSTALLED): pyproject.toml compat/nemo/pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
 	echo "referee needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is not one of them: name one by PYTHON=…" >&2; exit 1; }
 	@echo "installing referee and what it needs into .venv (a minute or two)"
-	@"$(PYTHON)" -m venv .venv
+	@version=$$("$(PYTHON)" -c 'import sys; print(sys.version_info[:2])'); \
+	$(BIN)/python -c 'import pip, sys; sys.exit(str(sys.version_info[:2]) != sys.argv[1])' "$$version" 2>/dev/null || \
+	"$(PYTHON)" -m venv --clear .venv
 	@$(BIN)/python $(PIP) --constraint constraints.txt 'pip>=25.1'
 	@$(BIN)/python $(PIP) --constraint constraints.txt $(WHOLE)
 	@touch $@
