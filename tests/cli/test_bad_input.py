@@ -141,7 +141,6 @@ FAULTS = [
     (Reply(200, {}, b'{"choices": "\xff"}'), "bad_reply", "not UTF-8: byte 0xff at byte 13"),
     (Fault("close_mid_body"), "bad_reply", "stopped in the middle of its answer"),
     (Fault("close_before_answer"), "unreachable", "closed the connection without an answer"),
-    (Fault("hang"), "timeout", "did not answer within 3 s"),
     (Fault("500"), "server_error", "answered 500"),
     (Fault("429"), "rate_limited", "answered 429"),
     (Fault("401"), "unauthorised", "answered 401"),
@@ -162,7 +161,7 @@ def test_every_fault_is_one_rows_own(place, flat):
     place.rows(len(FAULTS) + 2)
     with ScriptedEndpoint(answer) as endpoint:
         place.judge(endpoint.url)
-        result = place.evaluate("--retries", "0", "--timeout", "3")
+        result = place.evaluate("--retries", "0")
     assert result.exit_code == 3
     lines = place.lines()
     for line, (_, kind, said) in zip(lines, FAULTS, strict=False):
@@ -172,6 +171,16 @@ def test_every_fault_is_one_rows_own(place, flat):
         assert said in why["reason"]
     assert [line["unscored"] for line in lines[len(FAULTS) :]] == [None, None]
     assert f"{sum(kind is not None for _, kind, _ in FAULTS)} rows failed (" in flat(result.stdout)
+
+
+def test_a_row_without_an_answer_fails_by_itself(place):
+    place.rows(2)
+    with ScriptedEndpoint(lambda body: Fault("hang") if "What is 0 +" in str(body) else GOOD) as endpoint:
+        place.judge(endpoint.url)
+        assert place.evaluate("--retries", "0", "--timeout", "3").exit_code == 3
+    first, second = (line["unscored"] for line in place.lines())
+    assert (first["demo"]["quality"]["kind"], second) == ("timeout", None)
+    assert "did not answer within 3 s" in first["demo"]["quality"]["reason"]
 
 
 @pytest.mark.parametrize("fault", ["html", "401", "404"])
