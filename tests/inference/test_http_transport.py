@@ -18,6 +18,7 @@ from calling import ONCE, ask, failure, model, request, text
 from referee.exchange import Failure
 from referee.inference import CallOptions, Reply, Timeouts
 from referee.inference.http import LARGEST_REPLY, HttpTransport
+from referee.inference.transport import TransportError
 from referee.testing import Answer, Fault, FaultName, ScriptedEndpoint
 from referee.testing.replies import reply
 
@@ -29,7 +30,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     """Each promise holds both ways. Where proxies are named, aiohttp takes all calls, also those that need none."""
     if request.param == "aiohttp":
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        monkeypatch.setenv("no_proxy", "127.0.0.1,no-such-host.invalid")
+        monkeypatch.setenv("no_proxy", "127.0.0.1,localhost,no-such-host.invalid")
 
 
 def fails(url: str, timeouts: Timeouts = Timeouts(5, 5, 5)) -> Failure:
@@ -174,6 +175,31 @@ def test_one_connection_serves_many_calls_and_all_are_closed() -> None:
     with ScriptedEndpoint("4") as endpoint:
         asyncio.run(calls())
         assert len(endpoint.requests) == 5
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_address_that_is_refused_gets_nothing(scheme: str) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def refuse(host: str, address: str) -> str:
+        asked.append((host, address))
+        return f"{host} is not to be called"
+
+    async def call(url: str) -> None:
+        transport = HttpTransport(refuse)
+        try:
+            await transport.post(url, b"{}", {}, Timeouts())
+        finally:
+            await transport.aclose()
+
+    with ScriptedEndpoint("4") as endpoint:
+        url = endpoint.url.replace("http://127.0.0.1", f"{scheme}://localhost")
+        with pytest.raises(TransportError, match="localhost is not to be called") as refused:
+            asyncio.run(call(url))
+        assert not endpoint.requests
+    assert refused.value.kind == "unreachable"
+    assert {host for host, _ in asked} == {"localhost"}
+    assert {address for _, address in asked} <= {"127.0.0.1", "::1"}
 
 
 def test_redirects_are_not_followed() -> None:

@@ -50,9 +50,12 @@ class Client:
     def __init__(self, url: str, workspace: str = "ws") -> None:
         self.url = url
         self.workspace = workspace
+        self.token: str | None = None
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         parts = urlsplit(self.url)
+        if self.token is not None:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
         try:
             if body is not None and not isinstance(body, bytes):

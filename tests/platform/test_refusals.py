@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from running_platform import Platform, judge, some_rows, spec
 
 from referee.errors import PlatformError
 from referee.platform.egress import check_url
 from referee.platform.settings import Settings
+from referee.testing import ScriptedEndpoint
 
 
 def bundle(payload, **fields):
@@ -129,3 +132,22 @@ def test_an_open_server_calls_no_private_address(tmp_path):
     for url in ("http:///v1", "http://[/v1", "x"):
         with pytest.raises(PlatformError, match="url"):
             check_url(url, settings)
+
+
+def test_a_name_that_has_another_address_when_it_is_called_is_refused_then(tmp_path, monkeypatch):
+    public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 0))]
+    asked = socket.getaddrinfo
+
+    def rebound(host, *rest, **named):
+        return public if host == "localhost" else asked(host, *rest, **named)
+
+    settings = Settings(data=tmp_path / "data", host="0.0.0.0", token="a-long-token")
+    with ScriptedEndpoint('{"helpfulness": 3}') as endpoint, Platform(settings) as platform:
+        platform.token = settings.token
+        platform.make_workspace()
+        monkeypatch.setattr(socket, "getaddrinfo", rebound)
+        name = platform.run(spec(endpoint.url.replace("127.0.0.1", "localhost"), some_rows(3)))
+        rows = platform.rows(name)
+        assert not endpoint.requests
+    assert len(rows) == 3
+    assert all("is a private address" in row["metric_errors"]["llm-judge"] for row in rows)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from referee.inference.endpoint import EMBEDDED, Endpoint, Secrets, open_endpoint
 from referee.inference.http import HttpTransport
+from referee.inference.plain_http import Refuse
 from referee.inference.transport import Transport
 from referee.judge.models import Model
 
@@ -20,9 +21,16 @@ class Connections:
     Args:
         secrets: finds keys by name; the environment by default.
         transports: by url scheme, to be used instead of the built-in ones; they are not closed here.
+        refuse: says of a host and its address why they must not be called, or None; by default all may be.
     """
 
-    def __init__(self, secrets: Secrets | None = None, transports: Mapping[str, Transport] | None = None) -> None:
+    def __init__(
+        self,
+        secrets: Secrets | None = None,
+        transports: Mapping[str, Transport] | None = None,
+        refuse: Refuse | None = None,
+    ) -> None:
+        self._refuse = refuse
         self._secrets = secrets
         self._given = transports or {}
         self._transports: dict[str, Transport] = dict(self._given)
@@ -78,4 +86,4 @@ class Connections:
 
             return EmbeddedTransport()
         http = self._transports.get("https") or self._transports.get("http")
-        return http if isinstance(http, HttpTransport) else HttpTransport()
+        return http if isinstance(http, HttpTransport) else HttpTransport(self._refuse)

@@ -6,15 +6,17 @@ Plain HTTP goes over connections of our own (`plain_http`); TLS, proxies and url
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import socket
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.abc import ResolveResult
 from yarl import URL
 
-from referee.inference.plain_http import Limits, NoAnswerError, PlainConnections, request_head
+from referee.inference.plain_http import Limits, NoAnswerError, PlainConnections, Refuse, request_head
 from referee.inference.transport import Reply, Timeouts, TransportError
 
 LARGEST_REPLY = 64 * 1024 * 1024
@@ -25,16 +27,21 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY
 
 
 class HttpTransport:
-    """Posts JSON over HTTP(S). Made inside a running event loop, or on first use there."""
+    """Posts JSON over HTTP(S). Made inside a running event loop, or on first use there.
 
-    def __init__(self) -> None:
+    Args:
+        refuse: is asked before anything is sent to an address, but that of a proxy.
+    """
+
+    def __init__(self, refuse: Refuse | None = None) -> None:
+        self._refuse = refuse
         self._connector: aiohttp.TCPConnector | None = None
         self._sessions: dict[tuple[int, Timeouts], tuple[aiohttp.ClientSession, Mapping[str, str]]] = {}
         self._urls: dict[str, URL] = {}
-        self._plain = PlainConnections()
+        self._plain = PlainConnections(refuse)
         self._ways: dict[tuple[str, int], _Way | None] = {}
         self._limits: dict[Timeouts, Limits] = {}
-        self._proxied = any(os.environ.get(name) for name in _PROXIES)
+        self._proxies = {URL(url).host for name in _PROXIES if (url := os.environ.get(name))}
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts) -> Reply:
         """Send `body` and return the whole answer, whatever its status."""
@@ -98,7 +105,9 @@ class HttpTransport:
     def _open(self, headers: Mapping[str, str], timeouts: Timeouts) -> tuple[aiohttp.ClientSession, Mapping[str, str]]:
         # Headers and timeouts that a session holds are prepared once; given with each request they cost as much as
         # the request. An endpoint's headers are one object, kept here so that its identity stays its own.
-        self._connector = self._connector or aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
+        if self._connector is None:
+            resolver = None if self._refuse is None else _Refusing(self._refuse, self._proxies)
+            self._connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, resolver=resolver)
         session = aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
@@ -109,7 +118,7 @@ class HttpTransport:
                 sock_read=timeouts.read if timeouts.read < timeouts.total else None,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self._proxied,
+            trust_env=bool(self._proxies),
         )
         self._sessions[id(headers), timeouts] = session, headers
         return session, headers
@@ -117,7 +126,7 @@ class HttpTransport:
     def _find_way(self, url: str, headers: Mapping[str, str]) -> _Way | None:
         if len(self._ways) >= _MOST_REMEMBERED:
             self._ways.clear()
-        way = None if self._proxied else _plain_way(url, headers)
+        way = None if self._proxies else _plain_way(url, headers)
         self._ways[url, id(headers)] = way
         return way
 
@@ -129,6 +138,24 @@ class HttpTransport:
     def _parse(self, url: str) -> URL:
         self._urls[url] = URL(url)
         return self._urls[url]
+
+
+class _Refusing(aiohttp.ThreadedResolver):
+    """Looks hosts up, and finds only addresses that may be called."""
+
+    def __init__(self, refuse: Refuse, proxies: Container[str | None]) -> None:
+        super().__init__()
+        self._refuse = refuse
+        self._proxies = proxies
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await super().resolve(host, port, family)
+        for place in found if host not in self._proxies else ():
+            if reason := self._refuse(host, place["host"]):
+                raise OSError(None, reason)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

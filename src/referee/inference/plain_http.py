@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import httptools
 
 RawHeaders = list[tuple[bytes, bytes]]
+Refuse = Callable[[str, str], str | None]
+"""Says of a host and the address it was found at why it must not be called, or None."""
 Trouble = Literal[
     "connect", "connect_timeout", "read_timeout", "timeout", "disconnected", "cut", "too_large", "malformed"
 ]
@@ -69,9 +71,14 @@ def request_head(method: str, target: str, host: str, headers: Sequence[tuple[st
 
 
 class PlainConnections:
-    """Kept connections to any number of hosts. Belongs to one event loop."""
+    """Kept connections to any number of hosts. Belongs to one event loop.
 
-    def __init__(self) -> None:
+    Args:
+        refuse: is asked before anything is sent to an address.
+    """
+
+    def __init__(self, refuse: Refuse | None = None) -> None:
+        self._refuse = refuse
         self._idle: dict[tuple[str, int], list[_Connection]] = {}
         self._open: set[_Connection] = set()
 
@@ -132,6 +139,9 @@ class PlainConnections:
             raise NoAnswerError("connect", str(error), error) from error
         self._open.add(connection)
         connection.ended.add_done_callback(lambda _: self._open.discard(connection))
+        if self._refuse is not None and (reason := self._refuse(host, connection.address)):
+            connection.abort()
+            raise NoAnswerError("connect", reason)
         return connection
 
 
@@ -153,6 +163,12 @@ class _Connection(asyncio.Protocol):
         self._deadline: float | None = None
         self._heard = 0.0
         self._begin()
+
+    @property
+    def address(self) -> str:
+        """The address at the other end."""
+        assert self._transport is not None
+        return str(self._transport.get_extra_info("peername")[0])
 
     async def ask(self, head: bytes, body: bytes, limits: Limits, deadline: float | None) -> PlainReply:
         """One exchange."""

@@ -32,15 +32,21 @@ def check_url(url: str, settings: Settings) -> None:
     if host in _METADATA_NAMES:
         raise PlatformError(f"the url {url!r} is refused: {host} is a metadata service")
     for address in _addresses(host):
-        if any(address in network for network in _METADATA if network.version == address.version):
-            raise PlatformError(f"the url {url!r} is refused: {address} is a link-local or metadata address")
-        if address.is_multicast or (address.is_unspecified and not settings.is_loopback):
-            raise PlatformError(f"the url {url!r} is refused: {address} is no host's address")
-        if not address.is_global and not settings.is_loopback and host not in settings.allowed_hosts:
-            raise PlatformError(
-                f"the url {url!r} is refused: {address} is a private address, and this server is open to other "
-                f"machines; add {host} to REFEREE_PLATFORM_ALLOWED_HOSTS if it is meant"
-            )
+        if reason := _why_not(host, address, settings):
+            raise PlatformError(f"the url {url!r} is refused: {reason}")
+
+
+def refusal(host: str, address: str, settings: Settings) -> str | None:
+    """Why a host must not be called at an address that it was found at now: it may have had another when its URL was
+    checked, and whoever answers for its name chooses when.
+
+    Args:
+        host: as it is called.
+        address: IPv4 or IPv6.
+        settings: of this server.
+    """
+    reason = _why_not(host.rstrip(".").lower(), _read(address), settings)
+    return f"{host} is refused: {reason}" if reason else None
 
 
 def check_redirect(url: str, origin: str, settings: Settings) -> None:
@@ -68,6 +74,19 @@ def check_redirect(url: str, origin: str, settings: Settings) -> None:
             )
 
 
+def _why_not(host: str, address: Address, settings: Settings) -> str | None:
+    if any(address in network for network in _METADATA if network.version == address.version):
+        return f"{address} is a link-local or metadata address"
+    if address.is_multicast or (address.is_unspecified and not settings.is_loopback):
+        return f"{address} is no host's address"
+    if not address.is_global and not settings.is_loopback and host not in settings.allowed_hosts:
+        return (
+            f"{address} is a private address, and this server is open to other machines; "
+            f"add {host} to REFEREE_PLATFORM_ALLOWED_HOSTS if it is meant"
+        )
+    return None
+
+
 def _host(url: str) -> str:
     try:
         host = urlsplit(url.strip()).hostname
@@ -84,9 +103,10 @@ def _addresses(host: str) -> list[Address]:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return [_plain(ipaddress.ip_address(str(place[4][0]).partition("%")[0])) for place in found]
+    return [_read(str(place[4][0])) for place in found]
 
 
-def _plain(address: Address) -> Address:
+def _read(text: str) -> Address:
+    address = ipaddress.ip_address(text.partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address

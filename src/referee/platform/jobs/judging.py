@@ -19,6 +19,7 @@ from referee.evaluation.plan import StopRule
 from referee.evaluation.progress import Progress
 from referee.evaluation.runs import Run, execute
 from referee.inference.connections import Connections
+from referee.platform.egress import refusal
 from referee.platform.jobs.board import Board, Counts, Task
 from referee.platform.jobs.materialise import ROWS
 from referee.platform.jobs.results import shard_folder, tally
@@ -62,8 +63,9 @@ class Judging:
             RefereeError: a shard did not come to its end; the others are let go of.
         """
         turn = asyncio.Lock()
+        refuse = partial(refusal, settings=self.services.settings)
         try:
-            async with Connections(self._secret) as connections, asyncio.TaskGroup() as group:
+            async with Connections(self._secret, refuse=refuse) as connections, asyncio.TaskGroup() as group:
                 for _ in range(_AT_ONCE):
                     group.create_task(self._in_turn(turn, connections))
         except ExceptionGroup as stopped:
