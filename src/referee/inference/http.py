@@ -41,7 +41,7 @@ class HttpTransport:
         self._plain = PlainConnections(refuse)
         self._ways: dict[tuple[str, int], _Way | None] = {}
         self._limits: dict[Timeouts, Limits] = {}
-        self._proxies = {URL(url).host for name in _PROXIES if (url := os.environ.get(name))}
+        self._proxies = {_host(url) for name in _PROXIES if (url := os.environ.get(name))}
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts) -> Reply:
         """Send `body` and return the whole answer, whatever its status."""
@@ -138,6 +138,13 @@ class HttpTransport:
     def _parse(self, url: str) -> URL:
         self._urls[url] = URL(url)
         return self._urls[url]
+
+
+def _host(url: str) -> str | None:
+    try:
+        return URL(url).host
+    except ValueError:
+        return None  # the call will say what is wrong with it
 
 
 class _Refusing(aiohttp.ThreadedResolver):
