@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import signal
 
 import pytest
 import typer.main
@@ -20,6 +21,10 @@ settings.load_profile("referee")
 
 # A process makes its commands once, and a test's runner at every call, which takes longer than most commands do.
 typer.testing._get_command = functools.cache(typer.main.get_command)
+
+# A shell's background jobs ignore Ctrl-C, and so would every process that a test starts, and sends one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What `ng_test` starts is pytest too, and does without the plugins that pyproject.toml leaves out here: a second each.
 os.environ.setdefault("PYTEST_ADDOPTS", "-p no:hydra_pytest -p no:schemathesis")
