@@ -11,10 +11,8 @@ import contextlib
 import resource
 import socket
 from collections.abc import Generator
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from referee.gym.local_call import App
 
@@ -33,7 +31,6 @@ class Serving:
             access_log=False,
             server_header=False,
             proxy_headers=False,  # nobody here asks where a request came from
-            http=_OneWrite,
             ws="none",
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=_IN_FLIGHT,
@@ -62,43 +59,6 @@ class Serving:
         if self.ended is not None:
             await asyncio.wait([self.ended])
         self._socket.close()
-
-
-class _OneWrite(HttpToolsProtocol):
-    """uvicorn writes the head of an answer and then its body: sent apart, each costs a call of the system here and
-    another where it is read."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """For asyncio."""
-        super().connection_made(_Joining(transport, self.loop))  # pyright: ignore[reportArgumentType]  # acts as one
-
-
-class _Joining:
-    """A connection to which what is written in one turn of the event loop goes as one piece."""
-
-    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Send it with what else is written in this turn."""
-        if not self._held:
-            self._loop.call_soon(self._send)
-        self._held.append(data)
-
-    def close(self) -> None:
-        """Close it when all is sent."""
-        self._send()
-        self._transport.close()
-
-    def _send(self) -> None:
-        if self._held:
-            held, self._held = self._held, []
-            self._transport.writelines(held)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 class _Quiet(uvicorn.Server):
