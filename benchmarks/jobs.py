@@ -111,7 +111,7 @@ class Server:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=3, help="long jobs and local runs to compare")
+    parser.add_argument("--pairs", type=int, default=7, help="long jobs and local runs to compare")
     parser.add_argument("--install", action="store_true", help="measure an installation as well")
     parser.add_argument("--record", action="store_true", help="keep the table in docs/measured.md")
     options = parser.parse_args()
