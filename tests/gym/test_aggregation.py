@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referee.gym.api.aggregation import compute_aggregate_metrics, describe, pass_at_k
+from referee.gym.api.aggregation import compute_aggregate_metrics, describe, numbers_of, pass_at_k
 from referee.gym.api.pass_at_k import (
     add_avg_sample_std_dev,
     compute_pass_majority_metrics,
@@ -85,12 +85,12 @@ def test_pass_at_k_of_other_rewards_is_the_best_of_the_first_k() -> None:
 
 
 def test_not_a_number_is_no_number() -> None:
-    assert describe([{"a": math.nan}, {"a": 1}])["mean/a"] == 1.0
+    assert describe([numbers_of({"a": math.nan}), numbers_of({"a": 1})])["mean/a"] == 1.0
 
 
 def test_a_field_named_as_the_usage_names_its_own_is_the_rows() -> None:
     usage = {"response": {"usage": {"output_tokens": 9, "input_tokens": 2}}}
-    found = describe([{"output_tokens": 5, **usage}, {"output_tokens": 7, **usage}])
+    found = describe([numbers_of({"output_tokens": number, **usage}) for number in (5, 7)])
     assert (found["mean/output_tokens"], found["mean/input_tokens"]) == (6.0, 2.0)
 
 

@@ -25,7 +25,7 @@ from referee.validation.agreement import Scale
 from referee.validation.cells import Cells, Ratings, WordCounts
 from referee.validation.clusters import ALONE, ClusterColumns
 from referee.validation.fields import ABSENT, lookup_all, no_field
-from referee.validation.judged_rows import LOOKED_AT, NO_RESULT, JudgedRows
+from referee.validation.judged_rows import NO_RESULT, JudgedRows
 from referee.validation.people import HumanScale, People
 from referee.validation.results import Results
 
@@ -108,9 +108,7 @@ def join(
             ]
         if keyed is not None:
             found.keys += _keys(rows, keyed)
-        if rows.positions[0] < LOOKED_AT:
-            for item in rows.items:
-                known.update(dict.fromkeys(item))
+        known.update(rows.first_fields())
     for column in found.details.values():
         _fill(column, len(found))
     people.check(results.source, known)

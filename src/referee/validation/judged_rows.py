@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from sys import intern
 from typing import Any, cast
 
@@ -53,6 +54,10 @@ class JudgedRows:
         sample = self.records[at].get("sample") if self.records else None
         return sample.get("output_text") if isinstance(sample, dict) else None
 
+    def first_fields(self) -> dict[str, None]:
+        """The names of the rows' fields where these are among the first, else none."""
+        return dict.fromkeys(chain.from_iterable(self.items)) if self.positions[0] < LOOKED_AT else {}
+
     def words(self, at: int) -> str:
         """What the judge wrote about the `at`-th of these rows, where the results hold it."""
         calls = (self.records[at].get("requests") if self.records else None) or ()
@@ -86,7 +91,7 @@ def result_rows(
         if type(metrics) is dict:
             item, number = record.get("item"), record.get("row_index")
             entries = cast("dict[str, Any]", metrics).get(metric)
-            for entry in entries if type(entries) is list else entries_of(entries):
+            for entry in entries_of(entries):
                 name = entry["name"]
                 if name == score:
                     value = entry["value"]

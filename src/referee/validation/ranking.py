@@ -23,7 +23,6 @@ from referee.validation.agreement import Advice, Clusters
 from referee.validation.asking import Question
 from referee.validation.fields import ABSENT, lookup_all, no_field
 from referee.validation.joined import Joined, join
-from referee.validation.judged_rows import LOOKED_AT
 from referee.validation.plain import plain
 from referee.validation.results import Results
 from referee.validation.validating import clusters_of
@@ -264,9 +263,7 @@ def _texts(
         columns = {name: lookup_all(rows.items, name) for name in (*(players or ()), *(answers or ()))}
         for name, column in columns.items():
             seen[name] += sum(value is not ABSENT for value in column)
-        if rows.positions[0] < LOOKED_AT:
-            for item in rows.items:
-                known.update(dict.fromkeys(item))
+        known.update(rows.first_fields())
         if players is not None:
             who += zip(*([None if name in (ABSENT, None) else str(name) for name in columns[player]]
                          for player in players), strict=True)  # fmt: skip

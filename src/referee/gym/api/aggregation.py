@@ -11,7 +11,7 @@ import math
 import statistics
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -99,7 +99,7 @@ def compute_aggregate_metrics(
         # Rollouts come as they end; of the first k the figures are those of the first k numbers.
         group = sorted(groups[key], key=_rollout_number)
         tasks[key] = [row for row, _ in group]
-        figures[key] = found = _describe([numbers for _, numbers in group])
+        figures[key] = found = describe([numbers for _, numbers in group])
         found.update(pass_at_k([row.get("reward") for row in tasks[key]]))
         found.update({"num_rollouts": len(group), TASK_INDEX_KEY_NAME: key})
     agent = whole.figures() | _counts(verify_responses)
@@ -115,14 +115,6 @@ def compute_aggregate_metrics(
 def is_failed(row: Mapping[str, Any]) -> bool:
     """Whether a row's reward only stands in for a judge call that failed."""
     return row.get("judge_status") == "failed" or row.get("_ng_failure_class") is not None
-
-
-def describe(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """`mean/…`, `max/…`, `min/…`, `median/…`, `std/…` of each numeric field, and of the tokens that were used.
-
-    Booleans count as 0 and 1; the standard deviation divides by n − 1 and is 0 for a single value.
-    """
-    return _describe([numbers_of(row) for row in rows])
 
 
 class Columns:
@@ -160,7 +152,11 @@ def numbers_of(row: Mapping[str, Any]) -> Numbers:
     return found
 
 
-def _describe(rows: Sequence[Numbers]) -> dict[str, float]:
+def describe(rows: Sequence[Numbers]) -> dict[str, float]:
+    """`mean/…`, `max/…`, `min/…`, `median/…`, `std/…` of each of the rows' numbers.
+
+    Booleans count as 0 and 1; the standard deviation divides by n − 1 and is 0 for a single value.
+    """
     if len(rows) == 1:
         # Of a task that was rolled out once, as most are, its numbers are all figures but one.
         values = [*map(float, rows[0].values())]

@@ -30,7 +30,6 @@ class Prepared:
         earlier: what is there already.
         output: open for rollouts.
         failures: open for failures.
-        gathered: what figures need of the rollouts; None where there are to be no figures.
         aside: the names of what was set aside.
     """
 
@@ -39,8 +38,12 @@ class Prepared:
     earlier: Earlier
     output: Appending
     failures: Appending
-    gathered: Gathered | None = None
     aside: list[Path] = field(default_factory=list[Path])
+
+    @property
+    def gathered(self) -> Gathered | None:
+        """What figures need of the rollouts, those of an earlier run too; None where there are to be no figures."""
+        return self.earlier.gathered
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +104,7 @@ def prepare(
             raise
     finally:
         planned.unlink(missing_ok=True)
-    return Prepared(settings, plan, earlier, output, failures, gathered, aside)
+    return Prepared(settings, plan, earlier, output, failures, aside)
 
 
 def _go_on(settings: CollectionSettings, planned: Path, gathered: Gathered | None) -> Earlier | None:
