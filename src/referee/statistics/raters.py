@@ -151,7 +151,7 @@ def human_ceiling(
     )
 
 
-NOMINAL = ("exact", "kappa", "ac1", "alpha_nominal")
+_NOMINAL = ("exact", "kappa", "ac1", "alpha_nominal")
 
 
 def label_ceiling(
@@ -190,8 +190,13 @@ def label_ceiling(
     found = agreement(
         own, most, clusters=codes[item], categories=range(labels), confidence=confidence, draws=draws, seed=seed
     )
+    return without_order(found, confidence)
+
+
+def without_order(found: Agreement, confidence: float) -> Agreement:
+    """The agreement of labels: undefined are the figures that take these for numbers."""
     nothing = Estimate.undefined("the labels have no order", confidence)
-    return replace(found, **{name: nothing for name, _, _ in found.figures() if name not in NOMINAL})
+    return replace(found, **{name: nothing for name, _, _ in found.figures() if name not in _NOMINAL})
 
 
 def rating_table(ratings: Ratings) -> Floats:

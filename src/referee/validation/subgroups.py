@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.special import ndtri, stdtr
 
 from referee.statistics import Agreement, Estimate, agreement
 from referee.statistics.columns import Floats, Ints
-from referee.statistics.raters import NOMINAL
+from referee.statistics.raters import without_order
 from referee.validation.agreement import Subgroup
 from referee.validation.joined import Joined
 
@@ -44,13 +43,10 @@ def subgroups(
     groups = sorted(set(names.tolist()), key=lambda name: -int((names == name).sum()))
     widened = 1 - (1 - confidence) / max(1, len(groups))
 
-    no_order = Estimate.undefined("the labels have no order", widened)
-
     def figures(where: NDArray[np.bool_]) -> Agreement:
         inside = None if keys is None else keys[where]
         found = agreement(x[where], y[where], clusters=inside, confidence=widened, draws=draws, seed=seed)
-        ordered = [name for name, _, _ in found.figures() if name not in NOMINAL] if kind == "labels" else []
-        return replace(found, **dict.fromkeys(ordered, no_order))
+        return without_order(found, widened) if kind == "labels" else found
 
     found = {name: figures(names == name) for name in groups}
     tests: list[tuple[float, str, str]] = []
