@@ -32,11 +32,16 @@ def make_app() -> FastAPI:
         response.set_cookie("seen", "a.b-c=")
         return {"body": await request.json(), "cookies": request.cookies, "query": dict(request.query_params)}
 
+    async def asked(request: Request) -> list[Any]:
+        headers = [value for name in ("content-type", "x-own", "cookie") if (value := request.headers.get(name))]
+        return [request.method, str(request.url).partition("/asked")[2], *headers]
+
     async def broken() -> None:
         raise RuntimeError("boom")
 
     app.post("/echo")(echo)
     app.post("/broken")(broken)
+    app.api_route("/asked/{which}", methods=["GET", "POST"])(asked)
     return app
 
 
@@ -100,6 +105,30 @@ def test_a_bad_status_is_an_answer_and_raises_only_when_asked(use: Use) -> None:
             with pytest.raises(aiohttp.ClientResponseError, match=str(status)) as error:
                 answer.raise_for_status()
             assert error.value.response_content == await answer.read()  # pyright: ignore
+
+    use(call)
+
+
+def test_each_call_is_asked_with_its_own_method_path_query_and_headers(use: Use) -> None:
+    json = "application/json"
+
+    async def call(client: ServerClient) -> None:
+        async def ask(method: str, path: str, **options: Any) -> Any:
+            return await (await client.request("here", path, method, **options)).json()
+
+        for _ in range(2):  # what is known of a call before it must not leak into the next
+            assert await ask("POST", "/asked/a", json={}) == ["POST", "/a", json]
+            assert await ask("POST", "/asked/b", data=b"{}") == ["POST", "/b", json]
+            assert await ask("POST", "/asked/a", json={}, params={"q": "1"}) == ["POST", "/a?q=1", json]
+            assert await ask("POST", "/asked/a", json={}, headers={"X-Own": "1"}) == ["POST", "/a", json, "1"]
+            assert await ask("POST", "/asked/a", json={}, cookies={"c": "2"}) == ["POST", "/a", json, "c=2"]
+            assert await ask("POST", "/asked/a", data=b"x", headers={"Content-Type": "text/x"}) == [
+                "POST",
+                "/a",
+                "text/x",
+            ]
+            assert await ask("GET", "/asked/a") == ["GET", "/a"]
+            assert await ask("GET", "/asked/a", json={}) == ["GET", "/a", json]
 
     use(call)
 

@@ -32,6 +32,8 @@ log = logging.getLogger("referee.gym")
 _CONNECT = 10.0
 _TRIES = 3
 _PAUSE = 0.5
+_UNTIMED = Limits(connect=_CONNECT)
+_MOST_HEADS = 1000
 
 
 class Server(Protocol):
@@ -166,6 +168,7 @@ class ServerClient:
         self._urls = {server.name: server.url for server in configuration.servers}
         self._connections = PlainConnections()
         self._parsed: dict[str, URL] = {}
+        self._heads: dict[tuple[str, str, str], bytes] = {}
 
     async def post(
         self,
@@ -283,13 +286,12 @@ class ServerClient:
         timeout: aiohttp.ClientTimeout | float | None,
     ) -> ServerResponse:
         base = self.url_of(server_name)
-        target = f"{url_path}?{URL.build(query=params).raw_query_string}" if params else url_path
-        given = timeout if isinstance(timeout, aiohttp.ClientTimeout) else aiohttp.ClientTimeout(total=timeout)
-        limits = Limits(connect=given.sock_connect or _CONNECT, read=given.sock_read, total=given.total)
         parsed = self._parsed.get(base) or self._parse(base)
+        # Most calls carry JSON and no headers of their own: their heads are kept, as a head costs as much as the call.
+        known = self._heads.get((method, base, url_path)) if not params and headers == _ONLY_JSON else None
+        head = known or self._head(method, base, url_path, params, headers)
+        limits = _UNTIMED if timeout is None else _as_limits(timeout)
         host, port = parsed.raw_host or "", parsed.port or 80
-        lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-        head = request_head(method, target, parsed.raw_authority, lines)
         for left in reversed(range(_TRIES)):
             try:
                 reply = await self._connections.exchange(host, port, head, body, limits)
@@ -303,6 +305,18 @@ class ServerClient:
                 return ServerResponse(reply.status, reply.headers, reply.body, base + url_path, method)
         raise AssertionError("unreachable")
 
+    def _head(
+        self, method: str, base: str, url_path: str, params: Mapping[str, Any] | None, headers: RawHeaders
+    ) -> bytes:
+        target = f"{url_path}?{URL.build(query=params).raw_query_string}" if params else url_path
+        lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        head = request_head(method, target, self._parsed[base].raw_authority, lines)
+        if not params and headers == _ONLY_JSON:
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            self._heads[method, base, url_path] = head
+        return head
+
     def _parse(self, url: str) -> URL:
         self._parsed[url] = URL(url)
         return self._parsed[url]
@@ -310,6 +324,11 @@ class ServerClient:
 
 class ServerUnreachableError(aiohttp.ClientOSError):
     """No connection to a server could be made."""
+
+
+def _as_limits(timeout: aiohttp.ClientTimeout | float) -> Limits:
+    given = timeout if isinstance(timeout, aiohttp.ClientTimeout) else aiohttp.ClientTimeout(total=timeout)
+    return Limits(connect=given.sock_connect or _CONNECT, read=given.sock_read, total=given.total)
 
 
 def _as_client_error(url: str, error: NoAnswerError) -> Exception:
@@ -340,6 +359,7 @@ def _plain(value: Any) -> Any:
 
 
 _JSON = (b"content-type", b"application/json")
+_ONLY_JSON = [_JSON]
 
 
 def _request_headers(

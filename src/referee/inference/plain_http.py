@@ -34,9 +34,12 @@ class NoAnswerError(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PlainReply:
-    """An answer: the status, headers as they came, and the whole body, unpacked."""
+    """An answer: the status, headers as they came, and the whole body, unpacked.
+
+    Nobody changes one. It is not frozen since one is made for each call, and that would take three times as long.
+    """
 
     status: int
     headers: RawHeaders
@@ -97,15 +100,18 @@ class PlainConnections:
         """
         loop = asyncio.get_running_loop()
         deadline = None if limits.total is None else loop.time() + limits.total
-        connection = self._kept(host, port, loop) or await self._connect(host, port, limits, loop)
+        place = (host, port)
+        connection = _pop_usable(self._idle.get(place), loop) or await self._connect(host, port, limits, loop)
         try:
             reply = await connection.ask(head, body, limits, deadline)
         except BaseException:
+            connection.answer = None
             connection.abort()
             raise
+        connection.answer = None
         if connection.reusable:
             connection.idle_since = loop.time()
-            self._idle.setdefault((host, port), []).append(connection)
+            self._idle.setdefault(place, []).append(connection)
         else:
             connection.close()
         return reply
@@ -118,15 +124,6 @@ class PlainConnections:
         if ends:
             await asyncio.wait(ends)
         self._idle.clear()
-
-    def _kept(self, host: str, port: int, loop: asyncio.AbstractEventLoop) -> _Connection | None:
-        kept = self._idle.get((host, port))
-        while kept:
-            connection = kept.pop()
-            if not connection.lost and loop.time() - connection.idle_since < _IDLE:
-                return connection
-            connection.close()
-        return None
 
     async def _connect(self, host: str, port: int, limits: Limits, loop: asyncio.AbstractEventLoop) -> _Connection:
         seconds = limits.connect if limits.total is None else min(limits.connect, limits.total)
@@ -145,18 +142,27 @@ class PlainConnections:
         return connection
 
 
+def _pop_usable(kept: list[_Connection] | None, loop: asyncio.AbstractEventLoop) -> _Connection | None:
+    while kept:
+        connection = kept.pop()
+        if not connection.lost and loop.time() - connection.idle_since < _IDLE:
+            return connection
+        connection.close()
+    return None
+
+
 class _Connection(asyncio.Protocol):
-    """One connection, which carries one exchange at a time."""
+    """One connection, which carries one exchange at a time. Who asks takes `answer` away when it has come."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.idle_since = 0.0
         self.lost = False
         self.reusable = False
+        self.answer: asyncio.Future[PlainReply] | None = None
         self.ended: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._parser: Any = httptools.HttpResponseParser(self)  # pyright: ignore[reportAttributeAccessIssue]
-        self._answer: asyncio.Future[PlainReply] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._limits = Limits()
@@ -170,26 +176,24 @@ class _Connection(asyncio.Protocol):
         assert self._transport is not None
         return str(self._transport.get_extra_info("peername")[0])
 
-    async def ask(self, head: bytes, body: bytes, limits: Limits, deadline: float | None) -> PlainReply:
-        """One exchange."""
+    def ask(self, head: bytes, body: bytes, limits: Limits, deadline: float | None) -> asyncio.Future[PlainReply]:
+        """Send a request; what comes of it."""
         assert self._transport is not None
-        answer = self._answer = self._loop.create_future()
+        answer = self.answer = self._loop.create_future()
         self.reusable = False
         self._limits, self._deadline = limits, deadline
         self._begin()
-        length = b"%d\r\n\r\n" % len(body)
         if len(body) < _LARGE:
-            self._transport.write(head + length + body)
+            self._transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
         else:
-            self._transport.write(head + length)
+            self._transport.write(b"%b%d\r\n\r\n" % (head, len(body)))
             self._transport.write(body)
-        if deadline is not None or limits.read is not None:
+        if limits.read is not None:
             self._heard = self._loop.time()
             self._watch(self._next_check())
-        try:
-            return await answer
-        finally:
-            self._answer = None
+        elif deadline is not None:
+            self._watch(deadline)
+        return answer
 
     def close(self) -> None:
         """Close it when all is written."""
@@ -207,10 +211,11 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """For asyncio."""
-        if self._answer is None:
+        if self.answer is None:
             self.abort()  # nobody asked
             return
-        self._heard = self._loop.time()
+        if self._limits.read is not None:
+            self._heard = self._loop.time()
         self._began = True
         try:
             self._parser.feed_data(data)
@@ -224,7 +229,7 @@ class _Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._answer is not None and not self._answer.done():
+        if self.answer is not None and not self.answer.done():
             if exc is None and self._headed and self._until_end:
                 self._finish()
             else:
@@ -274,7 +279,7 @@ class _Connection(asyncio.Protocol):
         self._until_end = True
 
     def _finish(self) -> None:
-        if self._answer is None or self._answer.done():
+        if self.answer is None or self.answer.done():
             return
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         try:
@@ -284,11 +289,11 @@ class _Connection(asyncio.Protocol):
         except NoAnswerError as error:
             self._fail(error)
         else:
-            self._answer.set_result(PlainReply(self._status, self._headers, body))
+            self.answer.set_result(PlainReply(self._status, self._headers, body))
 
     def _fail(self, error: NoAnswerError) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_exception(error)
 
     def _next_check(self) -> float:
         ends = [] if self._deadline is None else [self._deadline]
@@ -307,7 +312,7 @@ class _Connection(asyncio.Protocol):
 
     def _check(self) -> None:
         self._timer = None
-        if self._answer is None or (self._deadline is None and self._limits.read is None):
+        if self.answer is None or (self._deadline is None and self._limits.read is None):
             return
         now, due = self._loop.time(), self._next_check()
         if now < due - 0.001:

@@ -13,9 +13,12 @@ from typing import Protocol
 from referee.exchange import FailureKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """An HTTP answer: status, headers by lower-case names (or case-insensitive), and the whole body."""
+    """An HTTP answer: status, headers by lower-case names (or case-insensitive), and the whole body.
+
+    Nobody changes one. It is not frozen since one is made for each call, and that would take three times as long.
+    """
 
     status: int
     headers: Mapping[str, str]
