@@ -6,6 +6,7 @@ write to. A process of their own have `tests/gym/test_walkthrough.py`, whatever 
 
 from __future__ import annotations
 
+import gc
 import io
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def run_here(
         env: variables that it finds beside those of the tests.
     """
     out, err = Stream(), Stream()
+    thresholds = gc.get_threshold()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", list(arguments))
         if cwd is not None:
@@ -53,6 +55,11 @@ def run_here(
             code = main()
         except SystemExit as end:
             code = end.code
+        finally:
+            # A process of its own would take with it how it searches for garbage.
+            gc.enable()
+            gc.set_threshold(*thresholds)
+            gc.unfreeze()
         if isinstance(code, str):
             print(code, file=sys.stderr)
             code = 1

@@ -52,6 +52,7 @@ def ng_prepare_data() -> int:
 
 def ng_collect_rollouts() -> int:
     """Roll rows out with a running agent, and keep rewards and figures."""
+    gc.disable()  # as for ng_run; see `run_collection`
     return _start("collect_rollouts")
 
 
@@ -67,6 +68,7 @@ def ng_reward_profile() -> int:
 
 def ng_reverify() -> int:
     """Verify finished rollouts again, without asking the policy."""
+    gc.disable()  # as for ng_run; see `run_collection`
     return _start("reverify")
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from referee.errors import RunStopped
 from referee.exits import INTERRUPTED, SOME_FAILED
+from referee.garbage import let_garbage_wait
 from referee.gym.commands.collection_screen import report, status_of
 from referee.gym.commands.frame import run_command
 from referee.gym.commands.own_settings import read_configuration
@@ -76,6 +77,7 @@ def run(arguments: Sequence[str]) -> int:
 
 async def run_collection(prepared: Prepared, running: Configuration, route: Callable[[str], Route] = to_agent) -> int:
     """Collect, show how it goes, and say how it went; the exit code."""
+    let_garbage_wait()
     collection = begin(prepared)
     _say_where(prepared)
     stop = asyncio.Event()
