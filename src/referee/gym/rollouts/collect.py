@@ -18,7 +18,7 @@ import orjson
 
 from referee.errors import RunStopped
 from referee.exchange import excerpt
-from referee.gym.rollouts.files import read_objects
+from referee.gym.rollouts.files import filed_lines
 from referee.gym.rollouts.keys import (
     AGENT_REF,
     FAILURE_CLASS,
@@ -45,7 +45,7 @@ NO_PERSIST = "_ng_no_persist"
 NO_JUDGE = "no judge answered: "
 """How the message of a rollout begins that is set aside because its judge failed."""
 _GRACE = 5.0
-_HEADERS = {"content-type": "application/json"}
+_NUMBER = (int, float)
 _LONGEST = 2000
 
 
@@ -213,22 +213,21 @@ class _Collector:
     def _lines(self) -> Iterator[tuple[bytes, Json]]:
         earlier = self._prepared.earlier
         over: set[Key] = earlier.done | earlier.given_up.keys()
-        for line, row in read_objects(self._prepared.settings.materialized):
-            if not over or (row[TASK], row[ROLLOUT]) not in over:
-                filed = {TASK: row[TASK], ROLLOUT: row[ROLLOUT], AGENT_REF: row[AGENT_REF]}
+        for line, filed in filed_lines(self._prepared.settings.materialized):
+            if not over or (filed[TASK], filed[ROLLOUT]) not in over:
                 yield line, filed
 
     async def _roll_out(self, line: bytes, filed: Json) -> None:
         route = self._routes[agent_of(filed) or ""]
         try:
-            answer = await self._client.request(route.server, route.path, "POST", data=line, headers=_HEADERS)
+            answer = await self._client.request(route.server, route.path, "POST", data=line)
         except ServerUnreachableError as error:
             gone = f"{route.name} is gone ({error}): is ng_run still running?"
             raise RunStopped(gone, "unreachable") from error
         except (aiohttp.ClientError, OSError) as error:
             self._fail(filed, ROLLOUT_FAILED, "unreachable", f"{route.name} broke off: {error}")
             return
-        raw = await answer.read()
+        raw = answer.body
         if answer.status != 200:
             self._refused(filed, route, answer, raw)
             return
@@ -285,7 +284,7 @@ def _verify_response(raw: bytes) -> Json | None:
     if not isinstance(row, dict):
         return None
     set_aside = row.get(FAILURE_CLASS) is not None or row.get(NO_PERSIST)
-    return row if set_aside or isinstance(row.get("reward"), int | float) else None
+    return row if set_aside or isinstance(row.get("reward"), _NUMBER) else None
 
 
 def _filed(raw: bytes, row: Json, filed: Json) -> bytes:

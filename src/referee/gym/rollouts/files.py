@@ -17,7 +17,9 @@ from referee.appending import append_whole, cut_torn_line
 from referee.data.files import find_files
 from referee.data.row import Row
 from referee.errors import OutputError
-from referee.gym.rollouts.keys import Json
+from referee.gym.rollouts.keys import AGENT_REF, ROLLOUT, TASK, Json
+
+_FILED_FROM = f',"{AGENT_REF}":{{'.encode()
 
 
 class Appending:
@@ -77,16 +79,28 @@ def read_objects(path: Path) -> Iterator[tuple[bytes, Json]]:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
+            yield line, _object(path, number, line)
+
+
+def filed_lines(path: Path) -> Iterator[tuple[bytes, Json]]:
+    """The lines of a file of rollouts to ask for, each with what it is filed under: task, rollout and agent.
+
+    These are mostly the last in a line; the rest of it, which may be long, is not read then.
+
+    Raises:
+        OutputError: a line is something else.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            # An end of a line that is an object by itself is the end of the line's own object: one further down would
+            # close more than it opens, and within a string the quote would be escaped.
             try:
-                value: Any = orjson.loads(line)
+                found: Any = orjson.loads(b"{" + line[line.rfind(_FILED_FROM) + 1 :])
             except orjson.JSONDecodeError:
-                value = None
-            if not isinstance(value, dict):
-                raise OutputError(
-                    f"{path}, line {number} is no JSON object, so this is not a file of rollouts, or it is damaged: "
-                    f"take the line out, or choose another file"
-                )
-            yield line, value
+                found = {}
+            if TASK not in found or ROLLOUT not in found:
+                found = _object(path, number, line)
+            yield line, {TASK: found[TASK], ROLLOUT: found[ROLLOUT], AGENT_REF: found[AGENT_REF]}
 
 
 def placed_objects(path: Path) -> Iterator[tuple[int, Json]]:
@@ -103,6 +117,19 @@ def objects_at(path: Path, places: Iterable[int]) -> Iterator[Json]:
         for place in places:
             file.seek(place)
             yield orjson.loads(file.readline())
+
+
+def _object(path: Path, number: int, line: bytes) -> Json:
+    try:
+        value: Any = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise OutputError(
+            f"{path}, line {number} is no JSON object, so this is not a file of rollouts, or it is damaged: "
+            f"take the line out, or choose another file"
+        )
+    return value
 
 
 def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:

@@ -15,6 +15,7 @@ import orjson
 from referee.errors import OutputError
 from referee.gym.rollouts.keys import PARAMETERS, Json, agent_of
 
+_NESTED = (dict, list)
 _HEAVY = frozenset({"response", PARAMETERS})
 _PIECE = 1 << 18
 
@@ -76,10 +77,11 @@ class Gathered:
 
 def light(row: Json) -> Json:
     """A verify response without requests and answers, but for the tokens that were used."""
-    kept: Json = {}
-    for key, value in row.items():
-        if key not in _HEAVY:
-            kept[key] = _without_transcripts(value) if isinstance(value, (dict, list)) else value
+    kept = row.copy()
+    for key in _HEAVY:
+        kept.pop(key, None)
+    for key in [key for key, value in kept.items() if isinstance(value, _NESTED)]:
+        kept[key] = _without_transcripts(kept[key])
     response = row.get("response")
     if isinstance(response, dict) and (usage := response.get("usage")):
         kept["response"] = {"usage": usage}

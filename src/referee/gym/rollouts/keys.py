@@ -56,5 +56,6 @@ def key_of(row: Mapping[str, Any]) -> Key | None:
 def agent_of(row: Mapping[str, Any]) -> str | None:
     """The name of the agent that a row asks for."""
     named = row.get(AGENT_REF)
-    name = named.get("name") if isinstance(named, Mapping) else named
+    # Nearly all are dicts, of which Mapping is slow to find out that they are its own.
+    name = named.get("name") if isinstance(named, (dict, Mapping)) else named
     return name if isinstance(name, str) and name else None

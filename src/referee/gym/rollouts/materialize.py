@@ -80,7 +80,7 @@ class _Materializer:
         self._agents = frozenset(agents)
         self._plan = plan
         self._tasks: dict[int, int] = {}
-        self._rollouts: Counter[Any] = Counter()
+        self._rollouts: dict[Any, int] = {}
         self._repeats = settings.repeats if isinstance(settings.repeats, int) else None
 
     def rollouts(self, read: Row, number: int) -> Iterator[bytes]:
@@ -104,12 +104,12 @@ class _Materializer:
             row[PARAMETERS] = {**row[PARAMETERS], **self._settings.parameters}
         task = row.setdefault(TASK, task)
         count = self._repeats if self._repeats is not None else self._repeats_of(agent)
-        first = self._rollouts[task]
+        first = self._rollouts.get(task, 0)
         for rollout in range(first, first + count):
             row[ROLLOUT] = rollout
             if self._settings.add_seed:
                 row[PARAMETERS] = _seeded(row[PARAMETERS], rollout)
-            yield orjson.dumps(row) + b"\n"
+            yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         self._rollouts[task] = first + count
         self._plan.rollouts += count
         self._plan.agents[agent] += count

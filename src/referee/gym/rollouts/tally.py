@@ -72,10 +72,13 @@ class Tally:
                 self.examples.setdefault(reason, wrote)
         response = row.get("response")
         usage = response.get("usage") if isinstance(response, dict) else None
-        self.input_tokens += _count(usage, "input_tokens") + _count(row, "judge_input_tokens")
-        self.output_tokens += _count(usage, "output_tokens") + _count(row, "judge_output_tokens")
+        if isinstance(usage, dict):
+            self.input_tokens += _count(usage.get("input_tokens"))
+            self.output_tokens += _count(usage.get("output_tokens"))
+        self.input_tokens += _count(row.get("judge_input_tokens"))
+        self.output_tokens += _count(row.get("judge_output_tokens"))
         cost = row.get("judge_cost")
-        if isinstance(cost, int | float):
+        if cost is not None and isinstance(cost, int | float):
             self.judge_cost = (self.judge_cost or 0.0) + cost
 
     def _add_failed(self, row: Mapping[str, Any]) -> None:
@@ -86,6 +89,5 @@ class Tally:
             self.first_judge_failure = (row.get("_ng_task_index"), row.get("_ng_rollout_index"), kind, message)
 
 
-def _count(values: object, name: str) -> int:
-    value = values.get(name) if isinstance(values, dict) else None
+def _count(value: object) -> int:
     return value if isinstance(value, int) else 0
