@@ -57,16 +57,25 @@ class Guard:
                 begin, end = (r"(?<![^\n])[ \t]*", r"[ \t\r]*(?![^\n])") if line[0] == "#" else ("", "")
                 patterns.append((line.lower(), begin + re.escape(line) + end))
         self._pattern = re.compile("|".join(dict.fromkeys(pattern for _, pattern in patterns)), re.IGNORECASE)
-        # The pattern costs ten times as much as asking whether the text holds a piece of it, which is seldom so.
-        self._tags = tuple({core for core, pattern in patterns if pattern.startswith("<")})
-        self._others = tuple({core for core, pattern in patterns if not pattern.startswith("<")})
+        # The pattern costs ten times as much as asking whether the text holds a piece of it, which is seldom so; and
+        # most texts lack even the character that many of the pieces have.
+        by_mark: dict[str, list[str]] = {}
+        for core, pattern in dict.fromkeys(patterns):
+            by_mark.setdefault(_mark_of(core, pattern), []).append(core)
+        self._cores = tuple((mark, tuple(dict.fromkeys(cores))) for mark, cores in by_mark.items())
 
     def __call__(self, text: str) -> str:
         """`text` with each such string broken by a space, after its first character if that helps."""
-        lowered = text.lower()
-        cores = self._tags + self._others if "<" in text else self._others
-        if not any(core in lowered for core in cores):
-            return text
+        lowered = ""
+        for mark, cores in self._cores:
+            if mark in text:
+                lowered = lowered or text.lower()
+                for core in cores:
+                    if core in lowered:
+                        return self._broken(text)
+        return text
+
+    def _broken(self, text: str) -> str:
         broken = 1
         while broken:  # again, as strings that overlap are found one at a time
             text, broken = self._pattern.subn(_break, text)
@@ -77,6 +86,14 @@ def _as_pattern(word: str) -> tuple[str, str]:
     """A piece that each must contain, and the pattern: where a label has white space, any counts, or none."""
     parts = word.lower().split()
     return max(parts, key=len), r"\s*".join(map(re.escape, parts))
+
+
+def _mark_of(core: str, pattern: str) -> str:
+    """A character that each text with the pattern in it holds, whatever its case; empty where there is none."""
+    if pattern.startswith("<"):
+        return "<"
+    marks = [letter for letter in core if letter.isascii() and not letter.isalnum() and not letter.isspace()]
+    return "]" if "]" in marks else marks[0] if marks else ""
 
 
 def is_breakable(word: str) -> bool:

@@ -23,9 +23,11 @@ from referee.judge.guard import Guard
 Syntax = Literal["jinja", "format"]
 Context = Mapping[str, Any]
 Render = Callable[[Context], Any]
+Find = Callable[[Context], object]
 
 _Piece = tuple[str, tuple[str, ...]]
 """A literal text and the path of the value that follows it; an empty path for none."""
+_ROWS = ("rubric_item", "item")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
@@ -49,12 +51,13 @@ def compile_messages(
         TemplateError: a template cannot be compiled; when rendering, a field is missing (`error.field` names it).
     """
     literals = [literal for text in _texts(messages) for literal in _literals(text, syntax)]
-    guard = None if marks is None else Guard(marks, literals)
+    guarded = str if marks is None else Guard(marks, literals).__call__
 
     def insert(value: object) -> str:
-        if guard is None or type(value) is _Own:
-            return _as_text(value)
-        return guard(_as_text(value))
+        if type(value) is str:
+            return guarded(value)
+        text = _as_text(value)
+        return text if type(value) is _Own else guarded(text)
 
     skipped = frozenset(name.rpartition(".")[2] for name in optional)
     if syntax == "format":
@@ -109,19 +112,28 @@ def _literals(text: str, syntax: Syntax) -> Iterable[str]:
 
 def _compile(value: Any, compiler: Callable[[str], Render]) -> Render:
     """A renderer for text, or for any nesting of lists and mappings with texts in it."""
-    if isinstance(value, str):
-        return compiler(value) if "{" in value or "}" in value else lambda _: value
     if isinstance(value, Mapping):
-        parts = {key: _compile(part, compiler) for key, part in value.items()}
+        begun: dict[str, Any] = {**value}
+        varying = [(key, _compile(part, compiler)) for key, part in begun.items() if not _is_fixed(part)]
 
         def render_mapping(context: Context) -> dict[str, Any]:
-            return {key: render(context) for key, render in parts.items()}
+            rendered = begun.copy()
+            for key, render in varying:
+                rendered[key] = render(context)
+            return rendered
 
         return render_mapping
     if isinstance(value, list | tuple):
         renders = [_compile(part, compiler) for part in value]
         return lambda context: [render(context) for render in renders]
-    return lambda _: value
+    return (lambda _: value) if _is_fixed(value) else compiler(value)
+
+
+def _is_fixed(value: object) -> bool:
+    """Whether it is rendered as the same immutable value for every row."""
+    if isinstance(value, str):
+        return "{" not in value and "}" not in value
+    return not isinstance(value, Mapping | list | tuple)
 
 
 def _as_text(value: object) -> str:
@@ -143,49 +155,66 @@ def _as_text(value: object) -> str:
 
 def _join(
     pieces: Sequence[_Piece],
-    look_up: Callable[[Context, tuple[str, ...], frozenset[str]], object],
+    finder: Callable[[tuple[str, ...], frozenset[str]], Find],
     insert: Callable[[object], str],
     optional: frozenset[str],
 ) -> Render:
+    literals: list[str] = []
+    holes: list[tuple[int, Find]] = []
+    for literal, path in pieces:
+        literals.append(literal)
+        if path:
+            holes.append((len(literals), finder(path, optional)))
+            literals.append("")
+
     def render(context: Context) -> str:
-        texts: list[str] = []
-        for literal, path in pieces:
-            texts.append(literal)
-            if path:
-                texts.append(insert(look_up(context, path, optional)))
+        texts = literals.copy()
+        for at, find in holes:
+            texts[at] = insert(find(context))
         return "".join(texts)
 
     return render
 
 
-def _value(context: Context, path: tuple[str, ...], optional: frozenset[str]) -> object:
+def _value(path: tuple[str, ...], optional: frozenset[str]) -> Find:
     """The value at a path from the context, or from the sample's fields or the row's columns by their bare names."""
-    value: Any = context
-    if path[0] not in context:
-        value = next((part for part in _bare(context) if path[0] in part), context)
-    for key in path:
-        if not isinstance(value, dict | Mapping) or key not in value:
-            if path[-1] in optional or key in optional:
-                return ""
-            name = ".".join(path).removeprefix("item.")  # as the row calls it
-            raise TemplateError(f"there is no field {name!r}, which the prompt asks for", field=name)
-        value = value[key]
-    return value
+    first = path[0]
+
+    def find(context: Context) -> object:
+        value: Any = context
+        if first not in context:
+            value = next((part for part in _bare(context) if first in part), context)
+        for key in path:
+            # Asking for the exact type first spares most rows what `Mapping` costs.
+            if (type(value) is not dict and not isinstance(value, Mapping)) or key not in value:
+                if path[-1] in optional or key in optional:
+                    return ""
+                name = ".".join(path).removeprefix("item.")  # as the row calls it
+                raise TemplateError(f"there is no field {name!r}, which the prompt asks for", field=name)
+            value = value[key]
+        return value
+
+    return find
 
 
 def _bare(context: Context) -> list[Mapping[str, Any]]:
     """Whose fields a template may call by their bare names; of two the first has it."""
     parts = (context.get("sample"), context.get("item"))
-    return [part for part in parts if isinstance(part, Mapping)]
+    return [part for part in parts if type(part) is dict or isinstance(part, Mapping)]
 
 
-def _column(context: Context, path: tuple[str, ...], optional: frozenset[str]) -> object:
+def _column(path: tuple[str, ...], optional: frozenset[str]) -> Find:
     """The rubric item's field of that name, else the item's column, else the value at the path from the context."""
-    name = ".".join(path)
-    for place in (context.get("rubric_item"), context.get("item")):
-        if isinstance(place, Mapping) and name in place:
-            return place[name]  # pyright: ignore[reportUnknownVariableType]
-    return _value(context, path, optional)
+    name, otherwise = ".".join(path), _value(path, optional)
+
+    def find(context: Context) -> object:
+        for key in _ROWS:
+            place = context.get(key)
+            if place is not None and (type(place) is dict or isinstance(place, Mapping)) and name in place:
+                return place[name]  # pyright: ignore[reportUnknownVariableType]
+        return otherwise(context)
+
+    return find
 
 
 def _format_pieces(text: str) -> list[_Piece]:
