@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any
 
 from referee.errors import DefinitionError, TemplateError
 from referee.exchange import Failure, Request, Response, excerpt
 from referee.judge.definition import Judge
 from referee.judge.models import Model
-from referee.judge.parsers import Answer
 from referee.judge.prompt import compile_messages
 from referee.judge.protocols import Deliberation, Desk
+from referee.judge.reading import Answer
+from referee.judge.thinking import strip_thinking
 from referee.judge.verdict import Failed, Outcome, Unclear, Verdict
 
 _TRUNCATED = "the answer was cut off at the token limit: raise max_tokens"
@@ -30,12 +30,12 @@ def deliberate(judge: Judge, item: Mapping[str, Any], sample: Mapping[str, Any] 
     Raises:
         DefinitionError: the judge itself cannot be used (an unresolved model, a template that does not compile).
     """
-    desk = open_desk(judge)
+    desk, run = _open(judge)
     if sample is None:
         text = item.get("output", item.get("response"))
         sample = {"output_text": text} if text is not None else {}
     try:
-        return (yield from judge.protocol.run(desk, {"item": item, "sample": sample, "scores": desk.described}))
+        return (yield from run(desk, {"item": item, "sample": sample, "scores": desk.described}))
     except TemplateError as error:
         # The row cannot be asked about. It fails, and the run goes on.
         failed = Failed("bad_request", f"not sent: {error}{_columns(error, item)}")
@@ -44,31 +44,30 @@ def deliberate(judge: Judge, item: Mapping[str, Any], sample: Mapping[str, Any] 
 
 def open_desk(judge: Judge) -> Desk:
     """The judge compiled: kept for as long as the judge is in use."""
-    return _compiled(_Identity(judge))
+    return _open(judge)[0]
 
 
-class _Identity:
-    """A cache key by object identity: hashing a whole definition for each row would cost more than the row."""
-
-    __slots__ = ("judge",)
-
-    def __init__(self, judge: Judge) -> None:
-        self.judge = judge
-
-    def __hash__(self) -> int:
-        return id(self.judge)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.judge is self.judge
+_Run = Callable[[Desk, Mapping[str, Any]], Deliberation]
+_desks: dict[int, tuple[Desk, _Run, Judge]] = {}
+"""By identity, as hashing a whole definition for each row would cost more than the row; the judge is kept in the entry,
+so that its identity cannot be taken over by another."""
 
 
-@lru_cache(maxsize=256)
-def _compiled(key: _Identity) -> Desk:
-    judge = key.judge
+def _open(judge: Judge) -> tuple[Desk, _Run]:
+    known = _desks.get(id(judge))
+    if known is None:
+        if len(_desks) >= 256:
+            _desks.clear()
+        known = _desks[id(judge)] = (_compile(judge), judge.protocol.run, judge)
+    return known[0], known[1]
+
+
+def _compile(judge: Judge) -> Desk:
     template = judge.template
     render = compile_messages(template.messages, template.syntax, marks=_marks(judge), optional=judge.optional_fields)
     schema = judge.answer_schema
     asked = {route: _asked(judge, model) for route, model in judge.models.items()}
+    read = _reader(judge)
 
     def ask(context: Mapping[str, Any], route: str) -> Request:
         name, parameters = asked[route]
@@ -78,9 +77,6 @@ def _compiled(key: _Identity) -> Desk:
         except TypeError as error:
             raise TemplateError(f"a value that the prompt inserts cannot be sent as JSON: {error}") from error
         return request
-
-    def read(answer: Response | Failure) -> dict[str, Outcome]:
-        return read_scores(judge, answer)
 
     return Desk(judge.scores, ask, read)
 
@@ -111,19 +107,29 @@ def _marks(judge: Judge) -> Iterable[str]:
 
 def read_scores(judge: Judge, answer: Response | Failure) -> dict[str, Outcome]:
     """What each score of the judge reads in one answer."""
-    if isinstance(answer, Failure):
-        failed = Failed(answer.kind, answer.message)
-        return {score.name: failed for score in judge.scores}
-    text = judge.reasoning.strip(answer.text)
-    seen = Answer(text or "", answer)
-    reason = _unusable(answer, text)
-    if reason is None:
-        return {score.name: score.read(seen) for score in judge.scores}
-    unclear = Unclear(reason, answer.refusal or answer.text)
-    cut = reason is _TRUNCATED and text
-    return {
-        score.name: score.read(seen) if cut and score.parser.reads_cut_answers else unclear for score in judge.scores
-    }
+    return _reader(judge)(answer)
+
+
+def _reader(judge: Judge) -> Callable[[Response | Failure], dict[str, Outcome]]:
+    """Reads answers: `read_scores` with what is the same for all answers worked out."""
+    start, end = judge.reasoning.start_token, judge.reasoning.end_token
+    reads = [(score.name, score.parser.reader(score)) for score in judge.scores]
+    of_cut = {score.name for score in judge.scores if score.parser.reads_cut_answers}
+
+    def read(answer: Response | Failure) -> dict[str, Outcome]:
+        if isinstance(answer, Failure):
+            failed = Failed(answer.kind, answer.message)
+            return {name: failed for name, _ in reads}
+        text = strip_thinking(answer.text, start, end)
+        seen = Answer(text or "", answer)
+        reason = _unusable(answer, text)
+        if reason is None:
+            return {name: read_score(seen) for name, read_score in reads}
+        unclear = Unclear(reason, answer.refusal or answer.text)
+        cut = reason is _TRUNCATED and text
+        return {name: read_score(seen) if cut and name in of_cut else unclear for name, read_score in reads}
+
+    return read
 
 
 def _unusable(answer: Response, text: str | None) -> str | None:

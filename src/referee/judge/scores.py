@@ -12,9 +12,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from referee.exchange import excerpt
-from referee.judge.parsers import Answer, JSONScoreParser, Parser
+from referee.judge.parsers import JSONScoreParser, Parser
+from referee.judge.reading import Accept, Answer
 from referee.judge.verdict import Outcome, Scored, Unclear
 
+_WRITTEN = (str, int, float)
 ScoreName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 
@@ -60,12 +62,21 @@ class RangeScore(BaseModel):
 
     def accept(self, found: object, text: str) -> Outcome:
         """The outcome for a value that a parser found."""
-        value = _number(found)
-        if value is None:
-            return Unclear(f"{self.name} is {excerpt(found, 60)}, not a number", text)
-        if not self.minimum <= value <= self.maximum:
-            return Unclear(f"{self.name} is {value:g}, outside of {self.minimum} to {self.maximum}", text)
-        return Scored(value)
+        return self.acceptor()(found, text)
+
+    def acceptor(self) -> Accept:
+        """`accept` with the ends at hand: a model's attributes cost more than the comparison."""
+        name, minimum, maximum = self.name, self.minimum, self.maximum
+
+        def accept(found: object, text: str) -> Outcome:
+            value = _number(found)
+            if value is None:
+                return Unclear(f"{name} is {excerpt(found, 60)}, not a number", text)
+            if not minimum <= value <= maximum:
+                return Unclear(f"{name} is {value:g}, outside of {minimum} to {maximum}", text)
+            return Scored(value)
+
+        return accept
 
     def read(self, answer: Answer) -> Outcome:
         """The outcome for a judge's answer."""
@@ -136,16 +147,28 @@ class RubricScore(BaseModel):
 
     def accept(self, found: object, text: str) -> Outcome:
         """The outcome for a label, or for a number that is the value of exactly one label."""
-        written, number = str(found) if isinstance(found, str | int | float) else "", _number(found)
-        levels = (
-            [level for level in self.rubric if level.label == written]
-            or [level for level in self.rubric if _folded(level.label) == _folded(written)]
-            or [level for level in self.rubric if number is not None and level.value == number]
-        )
-        if len(levels) == 1:
-            return Scored(float(levels[0].value), levels[0].label)
-        known = ", ".join(repr(level.label) for level in self.rubric)
-        return Unclear(f"{self.name} is {excerpt(found, 60)}, not one of {known}", text)
+        return self.acceptor()(found, text)
+
+    def acceptor(self) -> Accept:
+        """`accept` with the outcome of each label at hand."""
+        name, rubric = self.name, self.rubric
+        outcomes = {level.label: Scored(float(level.value), level.label) for level in rubric}
+
+        def accept(found: object, text: str) -> Outcome:
+            if isinstance(found, str) and found in outcomes:
+                return outcomes[found]
+            written, number = str(found) if isinstance(found, str | int | float) else "", _number(found)
+            levels = (
+                [level for level in rubric if level.label == written]
+                or [level for level in rubric if _folded(level.label) == _folded(written)]
+                or [level for level in rubric if number is not None and level.value == number]
+            )
+            if len(levels) == 1:
+                return outcomes[levels[0].label]
+            known = ", ".join(repr(level.label) for level in rubric)
+            return Unclear(f"{name} is {excerpt(found, 60)}, not one of {known}", text)
+
+        return accept
 
     def read(self, answer: Answer) -> Outcome:
         """The outcome for a judge's answer."""
@@ -157,7 +180,7 @@ def _folded(text: str) -> str:
 
 
 def _number(found: object) -> float | None:
-    if isinstance(found, bool) or not isinstance(found, str | int | float):
+    if isinstance(found, bool) or not isinstance(found, _WRITTEN):
         return None
     if isinstance(found, str) and "_" in found:  # Python would read 1_0 as ten
         return None

@@ -45,14 +45,18 @@ class ReasoningParams(BaseModel):
 
         Closed pairs are cut wherever they stand; a lone end token cuts all before it.
         """
-        end, start = self.end_token, self.start_token
-        if start is not None and start in text:
-            text = _cut_pairs(text, start, end)
-        if end and end in text:
-            text = text.rpartition(end)[2]
-        if start is not None and start in text:
-            return None
-        return text.strip()
+        return strip_thinking(text, self.start_token, self.end_token)
+
+
+def strip_thinking(text: str, start: str | None, end: str) -> str | None:
+    """`text` without what stands between these tokens, or None where it began and never ended."""
+    if start is not None and start in text:
+        text = _cut_pairs(text, start, end)
+    if end and end in text:
+        text = text.rpartition(end)[2]
+    if start is not None and start in text:
+        return None
+    return text.strip()
 
 
 @lru_cache(maxsize=64)
