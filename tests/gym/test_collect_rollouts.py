@@ -44,6 +44,24 @@ def test_a_rollout_is_its_verify_response_with_what_it_is_filed_under(gym: Gym, 
     assert "mean reward 1 over 6 · 0 unclear · 0 failed" in done.stdout
 
 
+def test_rows_go_to_the_agent_that_is_named_for_all(gym: Gym, tmp_path: Path) -> None:
+    rows, output = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    named: list[Any] = [
+        {"name": STRICT},
+        STRICT,
+        None,
+        {},
+        {"name": TOLERANT, "type": "responses_api_agents"},
+        TOLERANT,
+    ]
+    rows.write_text("".join(json.dumps({"agent_ref": one} | row(str(one))) + "\n" for one in named))
+    done = gym.collect(rows, output)
+    assert done.returncode == 0, done.stderr
+    assert "2 rows name another agent" in done.stdout
+    found = sorted(lines(output), key=lambda one: one["_ng_task_index"])
+    assert [one["agent_ref"] for one in found] == [{"name": TOLERANT}] * 4 + named[4:]
+
+
 FAILURES: dict[str, tuple[str, str, str, str]] = {
     "the policy's endpoint fails": (TOLERANT, "policy: 500;", "rollout_failed", "server_error"),
     "the policy's key is refused": (TOLERANT, "policy: 401;", "rollout_failed", "unauthorised"),

@@ -1,4 +1,4 @@
-"""Files of rollouts: what lines are filed under, and a disk that takes no more."""
+"""Files of rollouts: what lines are filed under, what is gathered for figures, and a disk that takes no more."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from referee.errors import OutputError
 from referee.gym.rollouts.files import Appending, filed_lines
+from referee.gym.rollouts.gathered import Gathered
 
 
 @contextmanager
@@ -75,3 +76,18 @@ def test_a_line_of_rollouts_to_ask_for_that_was_damaged_is_named(tmp_path: Path)
     path.write_bytes(b'{"agent_ref":{"name":"a"},"_ng_task_index":0\n')
     with pytest.raises(OutputError, match=r"rows\.jsonl, line 1 is no JSON object"):
         list(filed_lines(path))
+
+
+@pytest.mark.parametrize("size", [1, 1 << 17, (1 << 18) - 40, 1 << 19])
+def test_what_is_gathered_comes_back_by_agent_in_its_order(tmp_path: Path, size: int) -> None:
+    rows = [
+        {"agent_ref": {"name": "ab"[number % 2]}, "number": number, "text": "\n" + "é" * (size // 2), "note": None}
+        for number in range(7)
+    ]
+    with Gathered(tmp_path) as gathered:
+        for row in rows:
+            gathered.add(row | {"response": {"output": [], "usage": {"n": 1}}, "responses_create_params": None})
+        gathered.add({"reward": 1.0})  # nobody's
+        found = {agent: orjson.loads(b"".join(gathered.rows(agent))) for agent in gathered.agents}
+    lighter = [row | {"response": {"usage": {"n": 1}}} for row in rows]
+    assert found == {"a": lighter[::2], "b": lighter[1::2]}

@@ -33,7 +33,7 @@ _CONNECT = 10.0
 _TRIES = 3
 _PAUSE = 0.5
 _UNTIMED = Limits(connect=_CONNECT)
-_MOST_HEADS = 1000
+_MOST_KNOWN = 1000
 
 
 class Server(Protocol):
@@ -168,7 +168,7 @@ class ServerClient:
         self._urls = {server.name: server.url for server in configuration.servers}
         self._connections = PlainConnections()
         self._parsed: dict[str, URL] = {}
-        self._heads: dict[tuple[str, str, str], bytes] = {}
+        self._known: dict[tuple[str, str, str], tuple[str, int, bytes]] = {}
 
     async def post(
         self,
@@ -286,12 +286,10 @@ class ServerClient:
         timeout: aiohttp.ClientTimeout | float | None,
     ) -> ServerResponse:
         base = self.url_of(server_name)
-        parsed = self._parsed.get(base) or self._parse(base)
-        # Most calls carry JSON and no headers of their own: their heads are kept, as a head costs as much as the call.
-        known = self._heads.get((method, base, url_path)) if not params and headers == _ONLY_JSON else None
-        head = known or self._head(method, base, url_path, params, headers)
+        # Most calls carry JSON and no headers of their own; what these begin with costs as much as all else of a call.
+        known = self._known.get((method, base, url_path)) if not params and headers == _ONLY_JSON else None
+        host, port, head = known or self._find_way(method, base, url_path, params, headers)
         limits = _UNTIMED if timeout is None else _as_limits(timeout)
-        host, port = parsed.raw_host or "", parsed.port or 80
         for left in reversed(range(_TRIES)):
             try:
                 reply = await self._connections.exchange(host, port, head, body, limits)
@@ -305,17 +303,19 @@ class ServerClient:
                 return ServerResponse(reply.status, reply.headers, reply.body, base + url_path, method)
         raise AssertionError("unreachable")
 
-    def _head(
+    def _find_way(
         self, method: str, base: str, url_path: str, params: Mapping[str, Any] | None, headers: RawHeaders
-    ) -> bytes:
+    ) -> tuple[str, int, bytes]:
+        """Host, port and the head of a request."""
+        parsed = self._parsed.get(base) or self._parse(base)
         target = f"{url_path}?{URL.build(query=params).raw_query_string}" if params else url_path
         lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-        head = request_head(method, target, self._parsed[base].raw_authority, lines)
+        way = parsed.raw_host or "", parsed.port or 80, request_head(method, target, parsed.raw_authority, lines)
         if not params and headers == _ONLY_JSON:
-            if len(self._heads) >= _MOST_HEADS:
-                self._heads.clear()
-            self._heads[method, base, url_path] = head
-        return head
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[method, base, url_path] = way
+        return way
 
     def _parse(self, url: str) -> URL:
         self._parsed[url] = URL(url)

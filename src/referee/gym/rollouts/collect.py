@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -201,7 +201,9 @@ class _Collector:
         self._client = client
         self._collection = collection
         self._stop = stop
-        self._left = self._lines()
+        over: set[Key] = prepared.earlier.done | prepared.earlier.given_up.keys()
+        lines = filed_lines(prepared.settings.materialized)
+        self._left = (both for both in lines if (both[1][TASK], both[1][ROLLOUT]) not in over) if over else lines
 
     async def work(self) -> None:
         """Roll out one after the other until none is left."""
@@ -210,15 +212,9 @@ class _Collector:
             if self._stop.is_set():
                 return
 
-    def _lines(self) -> Iterator[tuple[bytes, Json]]:
-        earlier = self._prepared.earlier
-        over: set[Key] = earlier.done | earlier.given_up.keys()
-        for line, filed in filed_lines(self._prepared.settings.materialized):
-            if not over or (filed[TASK], filed[ROLLOUT]) not in over:
-                yield line, filed
-
     async def _roll_out(self, line: bytes, filed: Json) -> None:
-        route = self._routes[agent_of(filed) or ""]
+        agent = agent_of(filed) or ""
+        route = self._routes[agent]
         try:
             answer = await self._client.request(route.server, route.path, "POST", data=line)
         except ServerUnreachableError as error:
@@ -246,7 +242,7 @@ class _Collector:
             row.update(filed)
             self._collection.tally.add(row)
             if self._prepared.gathered is not None:
-                self._prepared.gathered.add(row)
+                self._prepared.gathered.add(row, agent)
 
     def _refused(self, filed: Json, route: Route, answer: ServerResponse, raw: bytes) -> None:
         try:
@@ -292,7 +288,7 @@ def _filed(raw: bytes, row: Json, filed: Json) -> bytes:
     if TASK in row or ROLLOUT in row or AGENT_REF in row or b"\n" in raw or not raw.endswith(b"}"):
         return orjson.dumps({**row, **filed}) + b"\n"
     # The bytes as they came: writing them anew would cost more than all else that happens to them here.
-    return raw[:-1] + b"," + orjson.dumps(filed)[1:] + b"\n"
+    return raw[:-1] + b"," + orjson.dumps(filed, option=orjson.OPT_APPEND_NEWLINE)[1:]
 
 
 def _where(row: Json) -> str:

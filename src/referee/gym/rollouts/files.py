@@ -140,9 +140,10 @@ def numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
     """
     for source in find_files(path, "jsonl"):
         with source.open() as stream:
+            where = f"{path.name}, line"
             for number, line in enumerate(stream, 1):
                 if stripped := line.strip():
-                    yield number, Row(number - 1, stripped, f"{path.name}, line", number)
+                    yield number, Row(number - 1, stripped, where, number)
 
 
 def set_aside(path: Path) -> Path | None:

@@ -93,13 +93,12 @@ class _Materializer:
             message = wrong if row is None else f"{self._settings.input.name}, line {number}: {wrong}"
             self._plan.bad.append(BadRow(number, message or ""))
             return
-        if self._settings.agent is not None:
-            if agent_of(row) not in (None, self._settings.agent):
-                self._plan.redirected += 1
-                row[AGENT_REF] = {"name": self._settings.agent}
-            row.setdefault(AGENT_REF, {"name": self._settings.agent})
-        agent = agent_of(row)
+        named = agent_of(row)
+        agent = self._settings.agent or named
         assert agent is not None
+        if named != agent:
+            self._plan.redirected += named is not None
+            row[AGENT_REF] = {"name": agent}
         if self._settings.parameters:
             row[PARAMETERS] = {**row[PARAMETERS], **self._settings.parameters}
         task = row.setdefault(TASK, task)

@@ -73,10 +73,14 @@ class Tally:
         response = row.get("response")
         usage = response.get("usage") if isinstance(response, dict) else None
         if isinstance(usage, dict):
-            self.input_tokens += _count(usage.get("input_tokens"))
-            self.output_tokens += _count(usage.get("output_tokens"))
-        self.input_tokens += _count(row.get("judge_input_tokens"))
-        self.output_tokens += _count(row.get("judge_output_tokens"))
+            if isinstance(tokens := usage.get("input_tokens"), int):
+                self.input_tokens += tokens
+            if isinstance(tokens := usage.get("output_tokens"), int):
+                self.output_tokens += tokens
+        if isinstance(tokens := row.get("judge_input_tokens"), int):
+            self.input_tokens += tokens
+        if isinstance(tokens := row.get("judge_output_tokens"), int):
+            self.output_tokens += tokens
         cost = row.get("judge_cost")
         if cost is not None and isinstance(cost, int | float):
             self.judge_cost = (self.judge_cost or 0.0) + cost
@@ -87,7 +91,3 @@ class Tally:
         if self.first_judge_failure is None:
             message = str(row.get("judge_error") or row.get("_ng_failure_judge_error") or "")
             self.first_judge_failure = (row.get("_ng_task_index"), row.get("_ng_rollout_index"), kind, message)
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
