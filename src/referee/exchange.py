@@ -220,8 +220,8 @@ def read_usage(raw: object) -> Usage:
     usage = raw.get("usage") if isinstance(raw, dict) else None
     if not isinstance(usage, dict):
         return Usage()
-    inward = usage.get("prompt_tokens", usage.get("input_tokens"))
-    outward = usage.get("completion_tokens", usage.get("output_tokens"))
+    inward = usage["prompt_tokens"] if "prompt_tokens" in usage else usage.get("input_tokens")
+    outward = usage["completion_tokens"] if "completion_tokens" in usage else usage.get("output_tokens")
     return Usage(_tokens(inward), _tokens(outward))
 
 
@@ -240,46 +240,36 @@ def _read_chat(raw: dict[str, Any], latency: float, recorded: bool, usage: Usage
         content = "".join(part.get("text") or "" for part in content if part.get("type") in ("text", "output_text"))
     elif content is not None and not isinstance(content, str):
         raise TypeError(f"message.content is {type(content).__name__}, not text")
-    return Response(
-        text=content or "",
-        finish=choice.get("finish_reason") or "stop",
-        raw=raw,
-        refusal=refusal if refusal is None or isinstance(refusal, str) else excerpt(refusal),
-        usage=usage,
-        latency=latency,
-        recorded=recorded,
-    )
+    if refusal is not None and not isinstance(refusal, str):
+        refusal = excerpt(refusal)
+    return Response(content or "", choice.get("finish_reason") or "stop", raw, refusal, usage, latency, recorded)
 
 
 def _read_responses(raw: dict[str, Any], latency: float, recorded: bool, usage: Usage) -> Response:
-    if raw.get("status") == "failed":
+    status = raw.get("status")
+    if status == "failed":
         raise ValueError(f"status is failed: {excerpt(raw.get('error'))}")
     texts: list[str] = []
     refusal: str | None = None
     called_tool = False
     for item in raw["output"]:
-        called_tool |= item.get("type") == "function_call"
-        if item.get("type") != "message" or item.get("role", "assistant") != "assistant":
+        kind = item.get("type")
+        if kind == "function_call":
+            called_tool = True
+        if kind != "message" or item.get("role", "assistant") != "assistant":
             continue
         texts, refusal = [], None  # the last message is the answer
         for part in item["content"]:
-            if part.get("type") == "refusal":
+            kind = part.get("type")
+            if kind == "refusal":
                 refusal = str(part.get("refusal"))
-            elif part.get("type") in ("output_text", "text"):
+            elif kind in ("output_text", "text"):
                 texts.append(part["text"])
-    details = raw.get("incomplete_details") or {}
     finish = "tool_calls" if called_tool and not texts else "stop"
-    if raw.get("status") == "incomplete":
-        finish = "length" if details.get("reason") == "max_output_tokens" else details.get("reason") or "length"
-    return Response(
-        text="\n".join(texts),
-        finish=finish,
-        raw=raw,
-        refusal=refusal,
-        usage=usage,
-        latency=latency,
-        recorded=recorded,
-    )
+    if status == "incomplete":
+        reason = (raw.get("incomplete_details") or {}).get("reason")
+        finish = "length" if reason == "max_output_tokens" else reason or "length"
+    return Response("\n".join(texts), finish, raw, refusal, usage, latency, recorded)
 
 
 def _logprobs(raw: Mapping[str, Any]) -> tuple[TokenLogprob, ...] | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from referee.errors import ConversionError
 from referee.exchange import Failure, Request, Response, read_reply, read_usage
@@ -24,6 +24,8 @@ from referee.inference.wire import STRUCTURES, Structure
 from referee.judge.models import Model
 
 Answer = Response | Failure
+Filed = tuple[Place, str]
+"""Where the journal puts a call, and under which key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +108,24 @@ class Caller:
         """The endpoints in use."""
         return self._connections.endpoints
 
-    async def call(self, model: Model, request: Request, calls: RowCalls, step: int) -> Answer:
+    def call(self, model: Model, request: Request, calls: RowCalls, step: int) -> Coroutine[Any, Any, Answer]:
         """The answer to `request`, from the journal or from the model."""
-        place = Place(calls.row, calls.repeat, step)
         if calls.answers is None and self.journal is None and self.options.replay == "resume":
-            return await self._ask(model, request, place, "")  # nobody asks for the key
+            return self._ask(model, request, None)  # nobody asks for the key
+        return self._look_up_or_ask(model, request, calls, step)
+
+    async def _look_up_or_ask(self, model: Model, request: Request, calls: RowCalls, step: int) -> Answer:
+        place = Place(calls.row, calls.repeat, step)
         key = place.key(request.hash)
         if calls.answers is None:
-            return self._recorded(place, key, request) or await self._ask(model, request, place, key)
+            return self._recorded(place, key, request) or await self._ask(model, request, (place, key))
         shared = calls.answers.get(key)
         if shared is not None:
             return await asyncio.shield(shared)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         calls.answers[key] = future
         try:
-            answer = self._recorded(place, key, request) or await self._ask(model, request, place, key)
+            answer = self._recorded(place, key, request) or await self._ask(model, request, (place, key))
         except BaseException:
             future.set_result(Failure("cancelled", "the run ended before this call was answered"))
             raise
@@ -153,18 +158,18 @@ class Caller:
             self.meter.recorded += 1
         return answer
 
-    async def _ask(self, model: Model, request: Request, place: Place, key: str) -> Answer:
-        """Try until there is an answer or no further try may help, and record what came."""
-        endpoint = self.endpoint(model)
-        limit, tries, waited = endpoint.limit, 0, 0.0
+    async def _ask(self, model: Model, request: Request, filed: Filed | None) -> Answer:
+        """Try until there is an answer or no further try may help, and record what came where there is a journal."""
+        endpoint = self._connections.endpoint(model, self.options.concurrency)
+        limit, meter, tries, waited = endpoint.limit, self.meter, 0, 0.0
         structure: Structure = "none"
         if request.schema is not None:
             structure = endpoint.structures.get(request.model, STRUCTURES[0])
         while True:
             started = limit.try_acquire() or await limit.acquire()
             try:
-                if self.meter.exhausted:
-                    return Failure("budget", f"not sent: the budget of {self.meter.budget} is used up")
+                if meter.budget is not None and meter.exhausted:
+                    return Failure("budget", f"not sent: the budget of {meter.budget} is used up")
                 begun = time.perf_counter()
                 reply = await self._connections.transport(endpoint).post(
                     endpoint.url, endpoint.encoder.encode(request, structure), endpoint.headers, self.options.timeouts
@@ -176,14 +181,14 @@ class Caller:
             else:
                 latency = time.perf_counter() - begun
                 if 200 <= reply.status < 300:
-                    answer = self._receive(endpoint, model, request, place, key, reply.body, latency)
+                    answer = self._receive(endpoint, model, request, filed, reply.body, latency)
                 else:
                     answer = self._refused(endpoint, reply, started)
             finally:
                 limit.release()
             if isinstance(answer, Response):
                 limit.succeeded(latency)  # pyright: ignore[reportPossiblyUnboundVariable]
-                self.meter.calls += 1
+                meter.calls += 1
                 if request.schema is not None:
                     endpoint.structures.setdefault(request.model, structure)
                 return answer
@@ -191,19 +196,19 @@ class Caller:
                 structure = endpoint.weaker(structure)
                 continue
             tries += 1
-            self.meter.attempts_failed += 1
+            meter.attempts_failed += 1
             wait = self.options.retry.wait(tries - 1, waited, answer)
             if wait is None:
-                return self._give_up(answer, tries, request, place, key)
+                return self._give_up(answer, tries, request, filed)
             waited += wait
             await asyncio.sleep(wait)
 
-    def _give_up(self, failure: Failure, tries: int, request: Request, place: Place, key: str) -> Failure:
+    def _give_up(self, failure: Failure, tries: int, request: Request, filed: Filed | None) -> Failure:
         if tries > 1:
             failure = replace(failure, attempts=tries, message=f"{failure.message} ({tries} tries)")
         self.meter.failed(failure)
-        if self.journal is not None:
-            self.journal.append(place, request, key, failure=failure)
+        if self.journal is not None and filed is not None:
+            self.journal.append(filed[0], request, filed[1], failure=failure)
         return failure
 
     def _structure_refused(self, endpoint: Endpoint, request: Request, failure: Failure, structure: Structure) -> bool:
@@ -223,14 +228,14 @@ class Caller:
         return replace(failure, message=endpoint.redaction.text(failure.message))
 
     def _receive(
-        self, endpoint: Endpoint, model: Model, request: Request, place: Place, key: str, body: bytes, latency: float
+        self, endpoint: Endpoint, model: Model, request: Request, filed: Filed | None, body: bytes, latency: float
     ) -> Answer:
         """Record a reply, then read it."""
         body = endpoint.redaction.body(body)
         line, value = as_json_line(body)
         usage = read_usage(value)
-        if self.journal is not None:
-            self.journal.append(place, request, key, response=line, usage=usage, latency=latency)
+        if self.journal is not None and filed is not None:
+            self.journal.append(filed[0], request, filed[1], response=line, usage=usage, latency=latency)
         self.meter.billed(usage, model.price)
         answer = read_reply(value, latency, usage=usage) if value is not None else not_json(body)
         if isinstance(answer, Failure):

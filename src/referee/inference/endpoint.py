@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import quote, urlsplit
 
 from referee.errors import DefinitionError, SecretError
@@ -39,7 +40,7 @@ class Endpoint:
     encoder: Encoder
     structures: dict[str, Structure] = field(default_factory=dict[str, Structure])
 
-    @property
+    @cached_property
     def scheme(self) -> str:
         """What the url begins with: which transport carries the calls."""
         return self.url.partition(":")[0]

@@ -89,7 +89,7 @@ class AdaptiveLimit:
         """A call was answered after `latency` seconds."""
         self._answered += 1
         self._seconds += latency
-        if self._answered >= max(_SMALLEST_ROUND, self.places):
+        if self._answered >= self.places and self._answered >= _SMALLEST_ROUND:
             self._end_round(self._seconds / self._answered)
 
     def pushed_back(self, started: float, retry_after: float | None = None) -> None:

@@ -35,11 +35,11 @@ class Encoder:
         if known is None:
             if len(self._heads) > 1000:
                 self._heads.clear()
-            head = orjson.dumps(self._head(request, structure))
-            known = self._heads[key] = (head[:-1], request.parameters, request.schema)
-        if self._api == "chat":
-            return b'%b,"messages":%b}' % (known[0], request.messages_json)
-        return b'%b,"input":%b}' % (known[0], _responses_input(request))
+            messages = b',"messages":' if self._api == "chat" else b',"input":'
+            head = orjson.dumps(self._head(request, structure))[:-1] + messages
+            known = self._heads[key] = (head, request.parameters, request.schema)
+        messages = request.messages_json if self._api == "chat" else _responses_input(request)
+        return b"".join((known[0], messages, b"}"))
 
     def _head(self, request: Request, structure: Structure) -> dict[str, Any]:
         schema = request.schema if structure != "none" else None
@@ -57,9 +57,10 @@ class Encoder:
 
 def _responses_input(request: Request) -> bytes:
     """The messages as Responses input: those of plain text are the same there, content parts are called otherwise."""
-    if all(isinstance(message.get("content"), str) for message in request.messages):
-        return request.messages_json
-    return orjson.dumps(input_from_chat_messages(request.messages))
+    for message in request.messages:
+        if not isinstance(message.get("content"), str):
+            return orjson.dumps(input_from_chat_messages(request.messages))
+    return request.messages_json
 
 
 def _strict(schema: Mapping[str, Any]) -> bool:
