@@ -82,6 +82,7 @@ def changed(**fields: Any) -> dict[str, Any]:
         ({"responses_create_params": {}}, "input"),
         ({"responses_create_params": {"input": 3}}, "input"),
         ({"responses_create_params": {"input": [{"role": "wizard", "content": "x"}]}}, "role"),
+        ({"responses_create_params": {"input": [{"role": ["user"], "content": "x"}]}}, "role"),
         ({"responses_create_params": {"input": "x", "max_tokens": 3}}, "max_tokens"),
         ({"responses_create_params": {"input": "x", "temperature": []}}, "temperature"),
     ],

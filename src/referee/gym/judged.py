@@ -6,19 +6,19 @@ beside the reward. Everything else is here: the settings that all such servers h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import FastAPI
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from referee.errors import DefinitionError
 from referee.exchange import Failure, Response
 from referee.gym.api import (
     BaseResourcesServerConfig,
-    BaseVerifyRequest,
     ModelServerRef,
+    NeMoGymResponse,
     NeMoGymResponseCreateParamsNonStreaming,
     SimpleResourcesServer,
 )
@@ -29,6 +29,7 @@ from referee.gym.api.aggregation import (
     ROLLOUT_INDEX_KEY_NAME,
     TASK_INDEX_KEY_NAME,
 )
+from referee.gym.api.plain import are_plain, is_plain_answer
 from referee.gym.judging import Calls, Ruling, ServedJudge, rule, server_model
 from referee.inference import RetryPolicy, Transport
 from referee.inference.wire import responses_parameters
@@ -69,10 +70,33 @@ class JudgedServerConfig(BaseResourcesServerConfig):
     include_failed_rewards: bool = False
 
 
-class JudgedVerifyRequest(BaseVerifyRequest):
-    """A rollout to be judged; the row's other fields are kept for the judge's prompt."""
+def _unless_plain(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    return value if are_plain(value) else validate(value)
+
+
+def _unless_plain_answer(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    return value if is_plain_answer(value) else validate(value)
+
+
+if TYPE_CHECKING:
+    Params = NeMoGymResponseCreateParamsNonStreaming | Row
+    Answer = NeMoGymResponse | Row
+else:
+    Params = Annotated[NeMoGymResponseCreateParamsNonStreaming, WrapValidator(_unless_plain)]
+    Answer = Annotated[NeMoGymResponse, WrapValidator(_unless_plain_answer)]
+
+
+class JudgedVerifyRequest(BaseModel):
+    """A rollout to be judged; the row's other fields are kept for the judge's prompt.
+
+    What a policy was asked and what it answered are decoded JSON where they are plain, as nearly always, else models:
+    to make those costs as much as all else that a rollout takes here. `transcript` reads texts in either.
+    """
 
     model_config = ConfigDict(extra="allow")
+
+    responses_create_params: Params
+    response: Answer
 
 
 class JudgedResourcesServer(SimpleResourcesServer):
@@ -203,14 +227,14 @@ class JudgedResourcesServer(SimpleResourcesServer):
         except (OSError, UnicodeDecodeError) as error:
             raise DefinitionError(f"{self.config.name}: the prompt template {found} cannot be read: {error}") from error
 
-    async def decide(self, body: JudgedVerifyRequest, **fields: Any) -> Verdict:
+    def decide(self, body: JudgedVerifyRequest, **fields: Any) -> Awaitable[Verdict]:
         """The judge's verdict on a rollout; `fields` join the row's own, and come before them."""
-        return await self.drive(body, self.served.deliberate(item_of(body) | fields))
+        return self.drive(body, self.served.deliberate(item_of(body) | fields))
 
-    async def drive(self, body: JudgedVerifyRequest, deliberation: Deliberation) -> Verdict:
+    def drive(self, body: JudgedVerifyRequest, deliberation: Deliberation) -> Awaitable[Verdict]:
         """Drive a deliberation about a rollout to its verdict."""
         extra = body.model_extra or {}
-        return await self.served.decide(deliberation, extra.get(TASK_INDEX_KEY_NAME), extra.get(ROLLOUT_INDEX_KEY_NAME))
+        return self.served.decide(deliberation, extra.get(TASK_INDEX_KEY_NAME), extra.get(ROLLOUT_INDEX_KEY_NAME))
 
     def rule(self, verdict: Verdict) -> Ruling:
         """What the verdict comes to as a reward."""
@@ -219,7 +243,7 @@ class JudgedResourcesServer(SimpleResourcesServer):
     def respond(
         self,
         row: Row,
-        body: BaseVerifyRequest,
+        body: JudgedVerifyRequest,
         ruling: Ruling | None = None,
         verdict: Verdict | None = None,
         **fields: Any,

@@ -7,7 +7,6 @@ place where a verdict becomes a number that training receives; what failed keeps
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from referee.exchange import Failure, FailureKind, Request, Response, excerpt
 from referee.gym.api.base import find_server
 from referee.gym.configuration.values import ServerConfig
 from referee.gym.server import ServerClient
+from referee.gym.shared_timeout import SharedTimeout
 from referee.gym.upstream import FAILURE, NO_RETRIES, UNLIMITED
 from referee.inference import (
     Caller,
@@ -119,12 +119,12 @@ class ServedJudge:
         """The deliberation on one item."""
         return deliberate(self.judge, item, sample)
 
-    async def decide(
+    def decide(
         self,
         deliberation: Generator[Sequence[Request], Sequence[Response | Failure], Conclusion],
         task: int | str | None = None,
         rollout: int | None = None,
-    ) -> Conclusion:
+    ) -> Awaitable[Conclusion]:
         """Drive a deliberation to its verdict. It may be one of `deliberate`, or a generator made of several.
 
         Args:
@@ -142,7 +142,7 @@ class ServedJudge:
             assert isinstance(model, Model)
             return self.caller.call(model, request, calls, step)
 
-        return await drive(deliberation, call)
+        return drive(deliberation, call)
 
     async def aclose(self) -> None:
         """Close connections and the journal."""
@@ -158,6 +158,8 @@ class ServerTransport:
 
     def __init__(self, client: ServerClient) -> None:
         self._client = client
+        self._places: dict[str, tuple[str, str]] = {}
+        self._limits: dict[float, SharedTimeout] = {}
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], timeouts: Timeouts) -> Reply:
         """Send `body` to a model server and return its answer.
@@ -165,10 +167,11 @@ class ServerTransport:
         Raises:
             TransportError: it could not be reached, or did not answer in time.
         """
-        name, _, path = url.removeprefix("server://").partition("/")
+        name, path = self._places.get(url) or self._place(url)
+        limit = self._limits.get(timeouts.total) or self._limit(timeouts.total)
         try:
-            async with asyncio.timeout(timeouts.total):
-                answer = await self._client.request(name, f"/{path}", "POST", data=body, headers=_ONCE)
+            with limit.call():
+                answer = await self._client.request(name, path, "POST", data=body, headers=_ONCE)
         except TimeoutError as error:
             raise TransportError("timeout", f"{name} did not answer within {timeouts.total:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -183,6 +186,17 @@ class ServerTransport:
 
     async def aclose(self) -> None:
         """The client is the server's own, which closes it."""
+        for limit in self._limits.values():
+            limit.close()
+
+    def _place(self, url: str) -> tuple[str, str]:
+        name, _, path = url.removeprefix("server://").partition("/")
+        self._places[url] = name, f"/{path}"
+        return self._places[url]
+
+    def _limit(self, seconds: float) -> SharedTimeout:
+        self._limits[seconds] = SharedTimeout(seconds)
+        return self._limits[seconds]
 
 
 def one_by_one(deliberation: Deliberation) -> Deliberation:

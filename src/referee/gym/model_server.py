@@ -6,6 +6,7 @@ name and parameters. Subclasses say where the endpoint is and how a request is p
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from referee.gym.api import (
     NeMoGymChatCompletionCreateParamsNonStreaming,
     SimpleResponsesAPIModel,
 )
+from referee.gym.api.plain import is_plain_answer
 from referee.gym.api.routes import JSONAnswer, as_model, check_params, header_of, read_object
 from referee.gym.upstream import FAILURE, NO_RETRIES, Upstream
 from referee.inference import Reply, RetryPolicy, Timeouts
@@ -115,10 +117,10 @@ class EndpointModelServer(SimpleResponsesAPIModel):
         """A chat completion request as the endpoint gets it."""
         return params
 
-    async def post(self, request: Request, path: str, params: Json) -> Reply:
+    def post(self, request: Request, path: str, params: Json) -> Awaitable[Reply]:
         """The endpoint's answer. It is looked at, for another try, unless the caller does so itself."""
         looked_at = _complaint if header_of(request, _NO_RETRIES) is None else None
-        return await self.choose(request).post(path, orjson.dumps(params), looked_at)
+        return self.choose(request).post(path, orjson.dumps(params), looked_at)
 
 
 def passed_on(reply: Reply) -> JSONAnswer:
@@ -137,5 +139,7 @@ def _complaint(body: bytes) -> str | None:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return f"the answer is not JSON: {excerpt(body[:500].decode(errors='replace'))}"
+    if is_plain_answer(value):
+        return None
     answer = read_reply(value)
     return answer.message if isinstance(answer, Failure) else None

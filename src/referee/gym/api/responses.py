@@ -7,7 +7,7 @@ Names and fields are those of NeMo Gym 0.4's `openai_utils`, after OpenAI's API 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -237,42 +237,6 @@ class NeMoGymResponseCreateParamsNonStreaming(BaseModel):
     truncation: Literal["auto", "disabled"] | None = None
     user: str | None = None
     stream: Literal[False] | None = None
-
-
-_PLAIN: dict[str, tuple[type, ...]] = {
-    "instructions": (str,),
-    "max_output_tokens": (int,),
-    "model": (str,),
-    "temperature": (float, int),
-    "top_p": (float, int),
-    "user": (str,),
-}
-_MESSAGE = frozenset({"role", "content", "type"})
-_ROLES = frozenset({"user", "assistant", "system", "developer"})
-
-
-def are_plain(params: dict[str, Any]) -> bool:
-    """Whether these are parameters of the commonest form, which need no model to be found sound: a text or a
-    conversation of texts, and the usual sampling parameters. Servers check the same parameters several times in a
-    rollout; this costs a tenth of what the model does."""
-    for key, value in params.items():
-        if key != "input" and type(value) not in _PLAIN.get(key, ()):
-            return False
-    given: Any = params.get("input")
-    if type(given) is str:
-        return True
-    if type(given) is not list:
-        return False
-    for item in cast("list[Any]", given):
-        if not (
-            type(item) is dict
-            and item.keys() <= _MESSAGE
-            and type(item.get("content")) is str
-            and item.get("role") in _ROLES
-            and item.get("type", "message") == "message"
-        ):
-            return False
-    return True
 
 
 class NeMoGymResponseInputTokensDetails(_Kept):

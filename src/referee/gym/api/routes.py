@@ -16,7 +16,9 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request, empty_receive, empty_send
 from starlette.responses import JSONResponse, Response
 
-from referee.gym.api.responses import NeMoGymResponseCreateParamsNonStreaming, are_plain
+from referee.gym.api.plain import are_plain
+from referee.gym.api.responses import NeMoGymResponseCreateParamsNonStreaming
+from referee.gym.api.sessions import SESSION_COOKIES, Session
 from referee.gym.local_call import Message, Receive, Send
 from referee.gym.server import encode_json
 
@@ -148,6 +150,13 @@ class _Request(Request):
         self.scope = scope
         self._body = body
 
+    @property
+    def session(self) -> Any:
+        """The session, begun when it is first asked for."""
+        if "session" not in self.scope:
+            self.scope["session"] = Session(self.scope, self.scope[SESSION_COOKIES])
+        return self.scope["session"]
+
 
 def header_of(request: Request, name: bytes) -> bytes | None:
     """A header by its lower-case name; starlette's headers are a view that is made for each request."""
@@ -196,7 +205,7 @@ def check_params(params: Any, row: dict[str, Any] | None = None) -> None:
     Raises:
         BodyError: they are not such parameters.
     """
-    if type(params) is dict and are_plain(params):  # pyright: ignore[reportUnknownArgumentType]
+    if are_plain(params):
         return
     if row is not None:
         as_model(_Row, row)

@@ -16,8 +16,8 @@ import orjson
 from pydantic import ValidationError
 
 from referee.errors import DataError, OutputError
+from referee.gym.api.plain import are_plain
 from referee.gym.api.resources import BaseRunRequest
-from referee.gym.api.responses import are_plain
 from referee.gym.datasets.declared import Dataset
 from referee.gym.datasets.figures import Figures, differences
 from referee.gym.rollouts.files import numbered_rows, replacing
