@@ -8,7 +8,6 @@ before anything starts.
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Self
 import aiohttp
 
 from referee.errors import ConfigurationError, LaunchError, RefereeError
+from referee.garbage import let_garbage_wait
 from referee.gym.api.sessions import session_secret
 from referee.gym.configuration import Configuration
 from referee.gym.entrypoint import load_server
@@ -179,9 +179,7 @@ async def run_until_stopped(
         await asyncio.wait([stopped, starting], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            # What is here now stays until the end: garbage collection need not look through it again and again.
-            gc.freeze()
-            gc.enable()
+            let_garbage_wait()
             say(describe_servers(gym.configuration, time.monotonic() - began))
             running = asyncio.create_task(gym.ended())
             await asyncio.wait([stopped, running], return_when=asyncio.FIRST_COMPLETED)

@@ -18,14 +18,9 @@ LocalAnswer = tuple[int, list[tuple[bytes, bytes]], bytes]
 log = logging.getLogger("referee.gym")
 
 
-async def call_locally(
-    app: App, method: str, path: str, query: str, body: bytes, headers: list[tuple[bytes, bytes]]
-) -> LocalAnswer:
-    """Call `app` and collect its whole answer; `headers` have lower-case names.
-
-    An exception that escapes the app is a 500, as it is behind a socket: the caller must not come down with it.
-    """
-    scope: Message = {
+def scope_of(method: str, path: str, query: str, body: bytes, headers: list[tuple[bytes, bytes]]) -> Message:
+    """The ASGI scope of a call in this process; `headers` have lower-case names."""
+    return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
@@ -39,9 +34,13 @@ async def call_locally(
         "client": ("127.0.0.1", 0),
         "server": ("127.0.0.1", 0),
     }
-    directly = getattr(app, "answer_directly", None)
-    if directly is not None and (answered := await directly(scope, body)) is not None:
-        return answered
+
+
+async def call_locally(app: App, scope: Message, body: bytes) -> LocalAnswer:
+    """Call `app` and collect its whole answer.
+
+    An exception that escapes the app is a 500, as it is behind a socket: the caller must not come down with it.
+    """
     status = 0
     answer_headers: list[tuple[bytes, bytes]] = []
     parts: list[bytes] = []
@@ -67,7 +66,7 @@ async def call_locally(
     try:
         await app(scope, receive, send)
     except Exception:
-        log.exception("%s %s failed in this process", method, path)
+        log.exception("%s %s failed in this process", scope["method"], scope["path"])
         if not status:
             return 500, [(b"content-type", b"text/plain")], b"Internal Server Error"
     return status, answer_headers, parts[0] if len(parts) == 1 else b"".join(parts)

@@ -20,11 +20,12 @@ import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel
+from starlette.responses import Response
 from yarl import URL
 
 from referee.errors import DefinitionError
 from referee.gym.configuration import Configuration, HeadConfig, ServerConfig, load_configuration
-from referee.gym.local_call import App, call_locally
+from referee.gym.local_call import App, call_locally, scope_of
 from referee.gym.running import answers_at, fetch_configuration
 from referee.inference.plain_http import Limits, NoAnswerError, PlainConnections, request_head
 
@@ -89,7 +90,7 @@ class ServerResponse:
         """Name and value of each cookie that the answer sets, as they came over the wire."""
         pairs: list[tuple[str, str]] = []
         for name, line in self.raw_headers:
-            if name == b"set-cookie" or name.lower() == b"set-cookie":
+            if name == b"set-cookie":
                 cookie, _, value = line.partition(b";")[0].decode("latin-1").partition("=")
                 pairs.append((cookie.strip(), value.strip()))
         return pairs
@@ -222,14 +223,16 @@ class ServerClient:
         if app is None:
             return await self._over_http(server_name, url_path, method, body, lines, params, timeout)
         query = URL.build(query=params).raw_query_string if params else ""
-        call = call_locally(app, method, url_path, query, body, lines)
-        if timeout is None:
-            status, raw_headers, answer = await call
-        else:
-            seconds = timeout.total if isinstance(timeout, aiohttp.ClientTimeout) else timeout
-            status, raw_headers, answer = await asyncio.wait_for(call, seconds)
+        scope = scope_of(method, url_path, query, body, lines)
         # The url is for messages alone: parsing one costs more than the rest of this method.
-        return ServerResponse(status, raw_headers, answer, f"{self._urls.get(server_name, '')}{url_path}", method)
+        url = f"{self._urls.get(server_name, '')}{url_path}"
+        directly = getattr(app, "answer_directly", None) if timeout is None else None
+        if directly is not None and (answering := directly(scope, body)) is not None:
+            answer: Response = await answering
+            return ServerResponse(answer.status_code, answer.raw_headers, bytes(answer.body), url, method)
+        seconds = timeout.total if isinstance(timeout, aiohttp.ClientTimeout) else timeout
+        call = call_locally(app, scope, body)
+        return ServerResponse(*await (call if seconds is None else asyncio.wait_for(call, seconds)), url, method)
 
     def url_of(self, server_name: str) -> str:
         """A server's base url.

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, InstanceOf
 
 Row = dict[str, Any]
 Numbers = dict[str, float]
@@ -31,7 +31,7 @@ _NUMERIC = (int, float)
 class AggregateMetricsRequest(BaseModel):
     """Verify responses, with `_ng_task_index` saying which belong to one task."""
 
-    verify_responses: list[Row]
+    verify_responses: list[InstanceOf[Row]]
 
 
 class AggregateMetrics(BaseModel):
@@ -109,7 +109,9 @@ def compute_aggregate_metrics(
             figures.get(one.get(TASK_INDEX_KEY_NAME), {}).update(one)
         agent.update(further)
     pick = get_key_metrics_fn or AggregateMetricsMixin().get_key_metrics
-    return AggregateMetrics(group_level_metrics=list(figures.values()), agent_metrics=agent, key_metrics=pick(agent))
+    return AggregateMetrics.model_construct(
+        group_level_metrics=list(figures.values()), agent_metrics=agent, key_metrics=pick(agent)
+    )
 
 
 def is_failed(row: Mapping[str, Any]) -> bool:

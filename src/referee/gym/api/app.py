@@ -7,6 +7,7 @@ the same process gets the answer as it is, without the messages of ASGI.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from referee.gym.api.routes import Handler, JSONEndpoint, make_endpoint, read_body
-from referee.gym.api.sessions import ServerMiddleware, Session, SessionCookies, answer_error, answer_exception
-from referee.gym.local_call import LocalAnswer, Message
+from referee.gym.api.sessions import (
+    SEED_PATH,
+    SESSION_COOKIES,
+    ServerMiddleware,
+    Session,
+    SessionCookies,
+    answer_error,
+    answer_exception,
+)
+from referee.gym.local_call import Message
 
 
 class GymApp(FastAPI):
@@ -35,6 +44,7 @@ class GymApp(FastAPI):
         self._hot: dict[str, JSONEndpoint] = {}
         self.add_exception_handler(Exception, partial(answer_error, name))
         self._usual_handlers = dict(self.exception_handlers)
+        self._extended: bool | None = None
         self._usual = ServerMiddleware(super().__call__, cookies, name)
 
     def add_hot_route(self, path: str, handler: Handler) -> None:
@@ -55,30 +65,34 @@ class GymApp(FastAPI):
             answer = await self._answer(endpoint, scope, await read_body(receive))
             await answer(scope, receive, send)
 
-    async def answer_directly(self, scope: Message, body: bytes) -> LocalAnswer | None:
+    def answer_directly(self, scope: Message, body: bytes) -> Awaitable[Response] | None:
         """The answer of a hot route to a caller in this process; None where the request must be served as usual."""
         endpoint = self._endpoint(scope)
-        if endpoint is None:
-            return None
-        answer = await self._answer(endpoint, scope, body)
-        if answer.background is not None:
-            await answer.background()
-        return answer.status_code, answer.raw_headers, bytes(answer.body)
+        return None if endpoint is None else self._answer(endpoint, scope, body, whole=True)
 
     def _endpoint(self, scope: Message) -> JSONEndpoint | None:
         if scope["type"] != "http" or scope["method"] != "POST":
             return None
-        extended = self.user_middleware or self.exception_handlers != self._usual_handlers
-        return None if extended else self._hot.get(scope["path"])
+        if self._extended is None:  # from its first request on an app takes no more middleware and handlers
+            self._extended = bool(self.user_middleware) or self.exception_handlers != self._usual_handlers
+        return None if self._extended else self._hot.get(scope["path"])
 
-    async def _answer(self, endpoint: JSONEndpoint, scope: Message, body: bytes | None) -> Response:
-        session = scope["session"] = Session(scope, self._cookies)
+    async def _answer(
+        self, endpoint: JSONEndpoint, scope: Message, body: bytes | None, *, whole: bool = False
+    ) -> Response:
+        """The answer, of which its background task was done too where the `whole` is wanted."""
         scope["app"] = self
+        scope[SESSION_COOKIES] = self._cookies
+        if scope["path"] == SEED_PATH:
+            scope["session"] = Session(scope, self._cookies)
         try:
             answer = await endpoint.answer(scope, body)
         except Exception as error:
             answer = answer_exception(self._name, scope, error)
-        header = session.header()
+        session: Session | None = scope.get("session")
+        header = self._cookies.sent_back(scope) if session is None else session.header()
         if header is not None:
             answer.raw_headers.append(header)
+        if whole and answer.background is not None:
+            await answer.background()
         return answer

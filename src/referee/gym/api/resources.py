@@ -12,6 +12,7 @@ from referee.gym.api.base import SimpleServer
 from referee.gym.api.config import BaseResourcesServerConfig
 from referee.gym.api.judge_calls import judge_failsafe
 from referee.gym.api.responses import NeMoGymResponse, NeMoGymResponseCreateParamsNonStreaming
+from referee.gym.api.routes import JSONAnswer
 
 
 class BaseRunRequest(BaseModel):
@@ -50,9 +51,10 @@ class SimpleResourcesServer(AggregateMetricsMixin, SimpleServer):
 
     def setup_webserver(self) -> FastAPI:
         """The app with `/seed_session`, `/verify` and `/aggregate_metrics`."""
+        seeded = type(self).seed_session is not SimpleResourcesServer.seed_session
         return self.new_app(
             {
-                "/seed_session": self.seed_session,
+                "/seed_session": self.seed_session if seeded else _seed_nothing,
                 "/verify": judge_failsafe(self.verify),
                 "/aggregate_metrics": self.aggregate_metrics,
             }
@@ -66,3 +68,7 @@ class SimpleResourcesServer(AggregateMetricsMixin, SimpleServer):
     async def verify(self, *_: Any, **__: Any) -> Any:
         """The reward of a finished episode: `body: BaseVerifyRequest` to `BaseVerifyResponse`."""
         raise NotImplementedError
+
+
+async def _seed_nothing() -> JSONAnswer:
+    return JSONAnswer(b"{}")

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import logging
 import os
 import re
 import secrets
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from itsdangerous import BadSignature, Signer
@@ -24,10 +23,15 @@ from starlette.responses import JSONResponse, Response
 
 from referee.gym.local_call import App, Message, Receive, Send
 
+if TYPE_CHECKING:
+    from hashlib import _Hash  # pyright: ignore[reportPrivateUsage]  # its only name
+
 log = logging.getLogger("referee.gym")
 
 SESSION_ID_KEY = "session_id"
 SEED_PATH = "/seed_session"
+SESSION_COOKIES = "referee.cookies"
+"""Where a request's scope holds the server's `SessionCookies`, from which a session is made when it is asked for."""
 SECRET_VARIABLE = "REFEREE_SESSION_SECRET"
 _REMEMBERED = 10_000
 
@@ -39,21 +43,24 @@ def session_secret() -> str:
 
 
 class _Signer(Signer):
-    """A signer that derives its key once, and signs in one step."""
+    """A signer that derives its key once, and signs in few steps."""
 
-    _derived: bytes | None = None
-
-    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
-        """The key; there is but one secret."""
-        if self._derived is None:
-            self._derived = super().derive_key(secret_key)
-        return self._derived
+    _started: tuple[_Hash, _Hash] | None = None
 
     def sign(self, value: str | bytes) -> bytes:
         """What the superclass makes, which takes thirty calls for it."""
         content = value.encode() if isinstance(value, str) else value
-        signature = hmac.digest(self.derive_key(), content, "sha1")
-        return b"%b%b%b" % (content, self.sep, base64.urlsafe_b64encode(signature).rstrip(b"="))
+        inner, outer = (half.copy() for half in self._started or self._start())
+        inner.update(content)
+        outer.update(inner.digest())
+        return b"%b%b%b" % (content, self.sep, base64.urlsafe_b64encode(outer.digest()).rstrip(b"="))
+
+    def _start(self) -> tuple[_Hash, _Hash]:
+        # The two hashes of an HMAC (RFC 2104), begun with the key, which is shorter than a block.
+        key = self.derive_key().ljust(64, b"\0")
+        inner, outer = (hashlib.sha1(bytes(byte ^ mask for byte in key)) for mask in (0x36, 0x5C))
+        self._started = inner, outer
+        return self._started
 
 
 class SessionCookies:
@@ -75,6 +82,22 @@ class SessionCookies:
         """This server's cookie in a `Cookie` header."""
         found = self._find.search(header)
         return found[1].strip('"') if found else None
+
+    def came(self, scope: Message) -> str | None:
+        """This server's cookie, as a request brought it."""
+        for name, line in scope["headers"]:
+            if name == b"cookie":
+                return self.received(line.decode("latin-1"))
+        return None
+
+    def sent_back(self, scope: Message) -> tuple[bytes, bytes] | None:
+        """The header that sends the cookie back as it came; None where none came."""
+        value = self.came(scope)
+        return None if value is None else self.header(value)
+
+    def header(self, value: str) -> tuple[bytes, bytes]:
+        """The header that sets the cookie."""
+        return b"set-cookie", f"{self.name}={value}; Path=/; HttpOnly; SameSite=lax".encode("latin-1")
 
     def sign(self, content: bytes) -> str:
         """The cookie's value for a session, which is given as JSON."""
@@ -112,12 +135,9 @@ class Session(MutableMapping[str, Any]):
     def __init__(self, scope: Message, cookies: SessionCookies) -> None:
         """The session of a request. An episode has one from its beginning, used or not."""
         self._cookies = cookies
-        self._value: str | None = None
+        self._value = cookies.came(scope)
         self._signed: bytes | None = None
         self._content: dict[str, Any] | None = None
-        for name, line in scope["headers"]:
-            if name == b"cookie":
-                self._value = cookies.received(line.decode("latin-1"))
         if scope["path"] == SEED_PATH:
             self.content  # noqa: B018 - begun by being looked at
 
@@ -153,9 +173,7 @@ class Session(MutableMapping[str, Any]):
             content = orjson.dumps(self._content)
             if value is None or content != self._signed:
                 value = self._cookies.sign(content)
-        if value is None:
-            return None
-        return b"set-cookie", f"{self._cookies.name}={value}; Path=/; HttpOnly; SameSite=lax".encode("latin-1")
+        return None if value is None else self._cookies.header(value)
 
 
 class ServerMiddleware:

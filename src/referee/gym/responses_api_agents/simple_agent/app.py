@@ -59,11 +59,10 @@ class SimpleAgent(SimpleResponsesAPIAgent):
         environment = self.config.resources_server.name
         cookies = cookies_of(request)
         try:
-            await self._post(environment, "/seed_session", body, cookies)
+            _sound(await self._ask(environment, "/seed_session", body, cookies), environment, "/seed_session")
             response = await self._respond(row["responses_create_params"], cookies, {})
-            verified = await self._post(
-                environment, "/verify", orjson.dumps({**row, "response": orjson.Fragment(response)}), cookies
-            )
+            rollout = _with_response(row, body, response)
+            verified = _sound(await self._ask(environment, "/verify", rollout, cookies), environment, "/verify")
         except ServerFailure as failure:
             return failure.answer()
         return JSONAnswer(verified)
@@ -91,10 +90,12 @@ class SimpleAgent(SimpleResponsesAPIAgent):
 
     async def _respond(self, params: Json, tool_cookies: Cookies, model_cookies: Cookies) -> bytes:
         """The policy's answer as JSON: its only one as it came, of several all that was said and done."""
+        policy = self.config.model_server.name
         steps, done, usage = 0, list[Json](), Json()
         while True:
             asked = {**params, "input": [*_items(params["input"]), *done]} if done else params
-            raw = await self._post(self.config.model_server.name, "/v1/responses", orjson.dumps(asked), model_cookies)
+            answered = await self._ask(policy, "/v1/responses", orjson.dumps(asked), model_cookies)
+            raw = _sound(answered, policy, "/v1/responses")
             answer = self._read(raw)
             steps += 1
             output: list[Json] = answer["output"]
@@ -137,18 +138,6 @@ class SimpleAgent(SimpleResponsesAPIAgent):
         said = excerpt(raw[:1000].decode(errors="replace"))
         raise ServerFailure(self.config.model_server.name, 502, f"answered no Responses object: {said}", "bad_reply")
 
-    async def _post(self, server: str, path: str, body: bytes, cookies: Cookies) -> bytes:
-        """A server's sound answer."""
-        answer = await self._ask(server, path, body, cookies)
-        raw = answer.body
-        if answer.status < 400:
-            return raw
-        kind: Any = answer.headers.get(FAILURE) or failure_kind(answer.status)
-        # What the environment calls a bad row is one here too; anything else is not the row's fault.
-        status = answer.status if answer.status == 422 else 502
-        said = excerpt(raw[:4000].decode(errors="replace"), 1000)
-        raise ServerFailure(server, status, f"answered {answer.status} to {path}: {said}", kind)
-
     async def _ask(self, server: str, path: str, body: bytes, cookies: Cookies) -> ServerResponse:
         """A server's answer, whatever its status; `cookies` are what it was sent, and what it set since."""
         try:
@@ -174,6 +163,24 @@ class ServerFailure(Exception):
     def answer(self) -> Response:
         """What the collector is told: `{detail, server, error_kind}`."""
         return problem(self.status, str(self), server=self.server, error_kind=self.kind)
+
+
+def _sound(answer: ServerResponse, server: str, path: str) -> bytes:
+    """What a server answered, where that is no failure."""
+    if answer.status < 400:
+        return answer.body
+    kind: Any = answer.headers.get(FAILURE) or failure_kind(answer.status)
+    # What the environment calls a bad row is one here too; anything else is not the row's fault.
+    status = answer.status if answer.status == 422 else 502
+    said = excerpt(answer.body[:4000].decode(errors="replace"), 1000)
+    raise ServerFailure(server, status, f"answered {answer.status} to {path}: {said}", kind)
+
+
+def _with_response(row: Json, body: bytes, response: bytes) -> bytes:
+    """A row, decoded and as it came, with the policy's answer."""
+    if "response" in row:
+        return orjson.dumps({**row, "response": orjson.Fragment(response)})
+    return b"".join((body.rstrip()[:-1], b',"response":', response, b"}"))
 
 
 def _items(given: str | list[Json]) -> list[Json]:
