@@ -32,6 +32,7 @@ SYNC_SECONDS = 0.05
 _HEAD = b'{"key":"'  # what each line begins with; 32 hexadecimal characters follow
 _KEY = slice(8, 40)
 _FAILURE = b',"failure"'
+_NEWLINE, _RETURN = b"\n\r"  # as numbers: asked for a piece of bytes, `in` first raises and drops a TypeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ def as_json_line(body: bytes) -> tuple[bytes, Any]:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return orjson.dumps(body.decode(errors="backslashreplace")), None
-    if b"\n" in body or b"\r" in body:
+    if _NEWLINE in body or _RETURN in body:
         return orjson.dumps(value), value
     return body, value
 
