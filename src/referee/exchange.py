@@ -14,8 +14,6 @@ from typing import Any, Literal, get_args
 
 import orjson
 
-from referee.making import maker
-
 FailureKind = Literal[
     "unreachable",
     "unauthorised",
@@ -143,9 +141,6 @@ class Usage:
     output_tokens: int = 0
 
 
-_usage = maker(Usage)
-
-
 @dataclass(frozen=True, slots=True)
 class Failure:
     """No answer came. `message` tells the user what happened; it never holds a secret."""
@@ -185,9 +180,6 @@ class Response:
     def logprobs(self) -> tuple[TokenLogprob, ...] | None:
         """The token log-probabilities in the reply, or None where the endpoint gave none in its API's form."""
         return _logprobs(self.raw)
-
-
-_response = maker(Response)
 
 
 def read_reply(
@@ -230,7 +222,7 @@ def read_usage(raw: object) -> Usage:
         return Usage()
     inward = usage["prompt_tokens"] if "prompt_tokens" in usage else usage.get("input_tokens")
     outward = usage["completion_tokens"] if "completion_tokens" in usage else usage.get("output_tokens")
-    return _usage(_tokens(inward), _tokens(outward))
+    return Usage(_tokens(inward), _tokens(outward))
 
 
 def _tokens(count: object) -> int:
@@ -250,7 +242,7 @@ def _read_chat(raw: dict[str, Any], latency: float, recorded: bool, usage: Usage
         raise TypeError(f"message.content is {type(content).__name__}, not text")
     if refusal is not None and not isinstance(refusal, str):
         refusal = excerpt(refusal)
-    return _response(content or "", choice.get("finish_reason") or "stop", raw, refusal, usage, latency, recorded)
+    return Response(content or "", choice.get("finish_reason") or "stop", raw, refusal, usage, latency, recorded)
 
 
 def _read_responses(raw: dict[str, Any], latency: float, recorded: bool, usage: Usage) -> Response:
@@ -277,7 +269,7 @@ def _read_responses(raw: dict[str, Any], latency: float, recorded: bool, usage: 
     if status == "incomplete":
         reason = (raw.get("incomplete_details") or {}).get("reason")
         finish = "length" if reason == "max_output_tokens" else reason or "length"
-    return _response("\n".join(texts), finish, raw, refusal, usage, latency, recorded)
+    return Response("\n".join(texts), finish, raw, refusal, usage, latency, recorded)
 
 
 def _logprobs(raw: Mapping[str, Any]) -> tuple[TokenLogprob, ...] | None:

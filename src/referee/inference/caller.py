@@ -22,10 +22,8 @@ from referee.inference.retries import RetryPolicy, not_json, refusal
 from referee.inference.transport import Reply, Timeouts, Transport, TransportError
 from referee.inference.wire import STRUCTURES, Structure
 from referee.judge.models import Model
-from referee.making import maker
 
 Answer = Response | Failure
-_place = maker(Place)
 Filed = tuple[Place, str]
 """Where the journal puts a call, and under which key."""
 
@@ -117,7 +115,7 @@ class Caller:
         return self._look_up_or_ask(model, request, calls, step)
 
     async def _look_up_or_ask(self, model: Model, request: Request, calls: RowCalls, step: int) -> Answer:
-        place = _place(calls.row, calls.repeat, step)
+        place = Place(calls.row, calls.repeat, step)
         key = place.key(request.hash)
         if calls.answers is None:
             return self._recorded(place, key, request) or await self._ask(model, request, (place, key))

@@ -15,9 +15,7 @@ from referee.judge.protocols import Deliberation, Desk
 from referee.judge.reading import Answer
 from referee.judge.thinking import strip_thinking
 from referee.judge.verdict import Failed, Outcome, Unclear, Verdict
-from referee.making import maker
 
-_request = maker(Request)
 _TRUNCATED = "the answer was cut off at the token limit: raise max_tokens"
 
 
@@ -73,7 +71,7 @@ def _compile(judge: Judge) -> Desk:
 
     def ask(context: Mapping[str, Any], route: str) -> Request:
         name, parameters = asked[route]
-        request = _request(name, render(context), parameters, schema, route)
+        request = Request(name, render(context), parameters, schema, route)
         try:
             request.messages_json  # noqa: B018 - made here, where what cannot be sent is this row's mistake
         except TypeError as error:

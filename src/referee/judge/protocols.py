@@ -24,12 +24,10 @@ from referee.judge.parsers import bare
 from referee.judge.prompt import own
 from referee.judge.scores import Label, Score
 from referee.judge.verdict import Exchange, Failed, Outcome, Scored, Unclear, Verdict
-from referee.making import maker
 
 Deliberation = Generator[Sequence[Request], Sequence[Response | Failure], Verdict]
 Context = Mapping[str, Any]
 Combine = Literal["mean", "median", "majority"]
-_exchange, _verdict = maker(Exchange), maker(Verdict)
 
 
 class Desk:
@@ -48,7 +46,7 @@ class Desk:
 
     def exchange(self, request: Request, answer: Response | Failure) -> Exchange:
         """The call with what was read from its answer."""
-        return _exchange(request, answer, self._read(answer))
+        return Exchange(request, answer, self._read(answer))
 
     def gather(self, requests: Sequence[Request]) -> Generator[Any, Any, tuple[Exchange, ...]]:
         """Yield one batch and return its exchanges."""
@@ -88,7 +86,7 @@ class Single(_Protocol):
         request = desk.ask(context, "")
         (answer,) = yield (request,)
         exchange = desk.exchange(request, answer)
-        return _verdict(exchange.outcomes, (exchange,))
+        return Verdict(exchange.outcomes, (exchange,))
 
 
 class Repeats(_Protocol):

@@ -15,9 +15,7 @@ from referee.exchange import excerpt
 from referee.judge.parsers import JSONScoreParser, Parser
 from referee.judge.reading import Accept, Answer
 from referee.judge.verdict import Outcome, Scored, Unclear
-from referee.making import maker
 
-_scored = maker(Scored)
 _WRITTEN = (str, int, float)
 ScoreName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
@@ -76,7 +74,7 @@ class RangeScore(BaseModel):
                 return Unclear(f"{name} is {excerpt(found, 60)}, not a number", text)
             if not minimum <= value <= maximum:
                 return Unclear(f"{name} is {value:g}, outside of {minimum} to {maximum}", text)
-            return _scored(value)
+            return Scored(value)
 
         return accept
 
