@@ -114,6 +114,26 @@ def test_a_connection_is_used_again_unless_the_server_wants_it_closed() -> None:
     assert serve([[keep], [last, CLOSE], [keep]], use)[1] == 2
 
 
+FURTHER: dict[str, bytes] = {
+    "what is no HTTP": b"SMTP hello",
+    "a whole answer": OK + b"Content-Length: 2\r\n\r\nno",
+    "an answer's head": OK + b"Content-Length: 2\r\n\r\n",
+    "the beginning of a head": OK + b"Content-Le",
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_what_comes_with_an_answer_beyond_it_is_not_taken_for_the_next(name: str) -> None:
+    keep = OK + b"Content-Length: 2\r\n\r\nhi"
+    found: list[PlainReply] = []
+
+    async def use(ask: Callable[[], Awaitable[PlainReply]]) -> None:
+        found.extend([await ask(), await ask()])
+
+    assert serve([[keep + FURTHER[name]], [keep]], use)[1] == 2
+    assert found == [PlainReply(200, [(b"content-length", b"2")], b"hi")] * 2
+
+
 def test_a_call_that_is_given_up_takes_its_connection_with_it() -> None:
     async def use(ask: Callable[[], Awaitable[PlainReply]]) -> None:
         with pytest.raises(TimeoutError):

@@ -220,6 +220,7 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:  # pyright: ignore[reportAttributeAccessIssue]
+            self.reusable = False
             self._fail(NoAnswerError("malformed", str(error)))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -236,6 +237,13 @@ class _Connection(asyncio.Protocol):
                 self._fail(NoAnswerError("cut" if self._began else "disconnected", str(exc or "")))
         if not self.ended.done():
             self.ended.set_result(None)
+
+    def on_message_begin(self) -> None:
+        """For httptools."""
+        if self.answer is not None and self.answer.done():
+            # More than was asked for. The rest of it would be taken for the answer to the next request.
+            self.reusable = False
+            self._begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """For httptools."""
@@ -266,8 +274,9 @@ class _Connection(asyncio.Protocol):
         if 100 <= self._status < 200:
             self._begin()  # only a sign of life; the answer is still to come
             return
-        self.reusable = self._parser.should_keep_alive()
-        self._finish()
+        if self.answer is not None and not self.answer.done():
+            self.reusable = self._parser.should_keep_alive()
+            self._finish()
 
     def _begin(self) -> None:
         self._status = 0
