@@ -6,11 +6,12 @@ import math
 import statistics
 import time
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from referee.gym.api.aggregation import compute_aggregate_metrics, describe, numbers_of, pass_at_k
 from referee.gym.api.pass_at_k import (
@@ -69,6 +70,11 @@ def test_an_environment_adds_figures_of_its_own() -> None:
     )
     assert found.key_metrics == {"tasks": 2}
     assert found.group_level_metrics[1]["hard"] == 1
+
+
+def test_key_metrics_that_are_no_mapping_are_refused() -> None:
+    with pytest.raises(ValidationError, match="key_metrics"):
+        compute_aggregate_metrics([row(0, 1.0)], get_key_metrics_fn=lambda _: cast("Any", None))
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=8))

@@ -20,6 +20,15 @@ def test_a_cookie_is_known_to_other_workers_of_its_server_and_to_no_other_server
     assert SessionCookies("one").read(f"{value[:-3]}AAA") is None
 
 
+def test_a_session_is_found_in_whichever_cookie_header_holds_it() -> None:
+    cookies = SessionCookies("one")
+    ours, other = b"one=" + cookies.sign(b'{"session_id":"x"}').encode(), b"two=2"
+    for lines in ([ours], [other, ours], [ours, other]):
+        scope = {"headers": [(b"cookie", line) for line in lines], "path": "/verify"}
+        assert Session(scope, cookies)[SESSION_ID_KEY] == "x"
+        assert cookies.sent_back(scope) is not None
+
+
 def test_a_session_id_is_a_random_uuid() -> None:
     found = [UUID(Session({"headers": [], "path": "/verify"}, SessionCookies("one"))[SESSION_ID_KEY]) for _ in range(9)]
     assert {(one.version, one.variant) for one in found} == {(4, RFC_4122)}

@@ -109,9 +109,9 @@ def compute_aggregate_metrics(
             figures.get(one.get(TASK_INDEX_KEY_NAME), {}).update(one)
         agent.update(further)
     pick = get_key_metrics_fn or AggregateMetricsMixin().get_key_metrics
-    return AggregateMetrics.model_construct(
-        group_level_metrics=list(figures.values()), agent_metrics=agent, key_metrics=pick(agent)
-    )
+    found = AggregateMetrics(agent_metrics=agent, key_metrics=pick(agent))
+    found.group_level_metrics = list(figures.values())  # as many as tasks, and made here: not looked through again
+    return found
 
 
 def is_failed(row: Mapping[str, Any]) -> bool:

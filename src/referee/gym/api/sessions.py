@@ -86,8 +86,8 @@ class SessionCookies:
     def came(self, scope: Message) -> str | None:
         """This server's cookie, as a request brought it."""
         for name, line in scope["headers"]:
-            if name == b"cookie":
-                return self.received(line.decode("latin-1"))
+            if name == b"cookie" and (value := self.received(line.decode("latin-1"))) is not None:
+                return value
         return None
 
     def sent_back(self, scope: Message) -> tuple[bytes, bytes] | None:
