@@ -63,9 +63,14 @@ class Guard:
         for core, pattern in dict.fromkeys(patterns):
             by_mark.setdefault(_mark_of(core, pattern), []).append(core)
         self._cores = tuple((mark, tuple(dict.fromkeys(cores))) for mark, cores in by_mark.items())
+        # A pattern in any case, as parsers have for labels, takes more letters for the same than `lower` does: for s
+        # and i these three; of letters beyond ASCII they are too many to be listed.
+        self._foreign = any(letter.isalpha() and not letter.isascii() for core, _ in patterns for letter in core)
 
     def __call__(self, text: str) -> str:
         """`text` with each such string broken by a space, after its first character if that helps."""
+        if not text.isascii() and (self._foreign or "ſ" in text or "ı" in text or "İ" in text):
+            return self._broken(text)
         lowered = ""
         for mark, cores in self._cores:
             if mark in text:
@@ -84,8 +89,8 @@ class Guard:
 
 def _as_pattern(word: str) -> tuple[str, str]:
     """A piece that each must contain, and the pattern: where a label has white space, any counts, or none."""
-    parts = word.lower().split()
-    return max(parts, key=len), r"\s*".join(map(re.escape, parts))
+    parts = word.split()
+    return max(parts, key=len).lower(), r"\s*".join(map(re.escape, parts))
 
 
 def _mark_of(core: str, pattern: str) -> str:
