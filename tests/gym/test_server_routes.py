@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import orjson
@@ -11,6 +11,8 @@ import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from small_gym import POLICY, Gym, rollout, server_config, small_gym
+from starlette.background import BackgroundTask
+from starlette.responses import StreamingResponse
 
 from referee.gym.api import (
     SESSION_ID_KEY,
@@ -218,6 +220,21 @@ class Blocking(SimpleResourcesServer):
         return BaseVerifyResponse(**body.model_dump(), reward=float(extra))
 
 
+class Streaming(SimpleResourcesServer):
+    """A verify whose answer comes in pieces."""
+
+    done: list[str] = Field(default_factory=list[str])
+
+    async def verify(self, request: Request) -> Response:
+        async def pieces() -> AsyncIterator[str]:
+            yield '{"reward":'
+            yield "1.0}"
+
+        request.session["seen"] = True
+        end = BackgroundTask(self.done.append, "once")
+        return StreamingResponse(pieces(), 201, media_type="application/json", background=end)
+
+
 def own(kind: Any) -> tuple[Any, ServerClient]:
     """A server of one's own, and a client that reaches it."""
     config = server_config("own", "resources_servers", "own", {})
@@ -246,6 +263,14 @@ def test_an_authors_environment_has_sessions_tools_and_a_reward(kind: Any) -> No
         assert (verified.headers.get("x-stamp") == "yes") is (kind is Odd)
 
     asyncio.run(episode())
+
+
+def test_an_answer_in_pieces_comes_whole_to_a_caller_in_this_process() -> None:
+    server, client = own(Streaming)
+    answer = asyncio.run(client.post("own", "/verify", json={}))
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (201, b'{"reward":1.0}', "application/json")
+    assert list(answer.cookies) == ["Streaming___own"]
+    assert server.done == ["once"]
 
 
 def test_a_forged_or_foreign_cookie_is_a_new_session() -> None:

@@ -25,7 +25,7 @@ from referee.gym.api.sessions import (
     answer_error,
     answer_exception,
 )
-from referee.gym.local_call import Message
+from referee.gym.local_call import Message, call_locally
 
 
 class GymApp(FastAPI):
@@ -80,7 +80,7 @@ class GymApp(FastAPI):
     async def _answer(
         self, endpoint: JSONEndpoint, scope: Message, body: bytes | None, *, whole: bool = False
     ) -> Response:
-        """The answer, of which its background task was done too where the `whole` is wanted."""
+        """The answer; where the `whole` is wanted, with its body at hand and its background task done."""
         scope["app"] = self
         scope[SESSION_COOKIES] = self._cookies
         if scope["path"] == SEED_PATH:
@@ -93,6 +93,10 @@ class GymApp(FastAPI):
         header = self._cookies.sent_back(scope) if session is None else session.header()
         if header is not None:
             answer.raw_headers.append(header)
-        if whole and answer.background is not None:
+        if whole and not hasattr(answer, "body"):  # a stream or a file, which do their background task themselves
+            status, headers, content = await call_locally(answer, scope, body or b"")
+            answer = Response(content, status)
+            answer.raw_headers = headers
+        elif whole and answer.background is not None:
             await answer.background()
         return answer
