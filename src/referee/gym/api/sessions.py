@@ -43,7 +43,7 @@ def session_secret() -> str:
 
 
 class _Signer(Signer):
-    """A signer that derives its key once, and signs in few steps."""
+    """A signer that signs in few steps, with hashes that the key was put into once."""
 
     _started: tuple[_Hash, _Hash] | None = None
 
