@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from small_gym import POLICY, Gym, rollout, server_config, small_gym
 from starlette.background import BackgroundTask
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import StreamingResponse
 
 from referee.gym.api import (
@@ -263,6 +264,15 @@ def test_an_authors_environment_has_sessions_tools_and_a_reward(kind: Any) -> No
         assert (verified.headers.get("x-stamp") == "yes") is (kind is Odd)
 
     asyncio.run(episode())
+
+
+def test_middleware_that_comes_after_the_first_request_is_refused() -> None:
+    server, client = own(Streaming)
+    app = server.setup_webserver()
+    client = ServerClient(client.configuration, {"own": app})
+    assert asyncio.run(client.post("own", "/verify", json={})).status == 201
+    with pytest.raises(RuntimeError, match="after an application has started"):
+        app.add_middleware(GZipMiddleware)
 
 
 def test_an_answer_in_pieces_comes_whole_to_a_caller_in_this_process() -> None:

@@ -73,7 +73,10 @@ class GymApp(FastAPI):
     def _endpoint(self, scope: Message) -> JSONEndpoint | None:
         if scope["type"] != "http" or scope["method"] != "POST":
             return None
-        if self._extended is None:  # from its first request on an app takes no more middleware and handlers
+        if self._extended is None:
+            # From its first request on an app refuses more middleware; it knows that by the stack, which hot routes
+            # have no use for.
+            self.middleware_stack = self.middleware_stack or self.build_middleware_stack()
             self._extended = bool(self.user_middleware) or self.exception_handlers != self._usual_handlers
         return None if self._extended else self._hot.get(scope["path"])
 
