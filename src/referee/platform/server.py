@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 import uvicorn
 
 from referee.errors import LaunchError
+from referee.garbage import let_garbage_wait
 from referee.platform.app import create_app
 from referee.platform.presence import logging_into, write_record
 from referee.platform.settings import Settings
@@ -59,10 +60,9 @@ def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
 
 
 def _keep_what_is_loaded() -> None:
-    # Looked through by each full collection, modules and tables would cost a tenth of the time of judging rows.
+    # Modules and tables are not to be looked through again and again beside the judging of rows.
     gc.collect()
-    gc.freeze()
-    gc.enable()
+    let_garbage_wait()
 
 
 class _Server(uvicorn.Server):

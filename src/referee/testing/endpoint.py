@@ -129,7 +129,10 @@ class ScriptedEndpoint:
         with self.served.call() as call:
             step = call.step = self._step(request, body)
             await asyncio.sleep(step.latency)
-            return await _deliver(step, request, call)
+            try:
+                return await _deliver(step, request, call)
+            except ConnectionResetError:
+                return web.Response()  # whoever asked has gone, and nobody gets this
 
     def _step(self, request: web.Request, body: bytes) -> Step:
         headers = {name.lower(): value for name, value in request.headers.items()}
