@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from small_gym import POLICY, Gym, rollout, server_config, small_gym
 from starlette.background import BackgroundTask
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import StreamingResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from referee.gym.api import (
     SESSION_ID_KEY,
@@ -54,7 +54,8 @@ def gym() -> Iterator[Gym]:
 
 
 VERIFY = [(name, "/verify") for name in ENVIRONMENTS]
-ROUTES = [*VERIFY, ("agent", "/run"), ("agent", "/v1/responses"), ("agent", "/aggregate_metrics")]
+SEED = ("over_refusal_detection", "/seed_session")
+ROUTES = [*VERIFY, SEED, ("agent", "/run"), ("agent", "/v1/responses"), ("agent", "/aggregate_metrics")]
 
 
 @pytest.mark.parametrize(("server", "path"), ROUTES)
@@ -234,6 +235,13 @@ class Streaming(SimpleResourcesServer):
         request.session["seen"] = True
         end = BackgroundTask(self.done.append, "once")
         return StreamingResponse(pieces(), 201, media_type="application/json", background=end)
+
+
+class Careless(SimpleResourcesServer):
+    """A verify that leaves something to be done behind it, which fails."""
+
+    async def verify(self, body: BaseVerifyRequest) -> Response:
+        return JSONResponse({"reward": 1.0}, background=BackgroundTask([].remove, body.response.id))
 
 
 def own(kind: Any) -> tuple[Any, ServerClient]:
@@ -427,3 +435,10 @@ class Row(BaseRunRequest):
 def test_the_collectors_own_keys_are_kept() -> None:
     row = Row.model_validate_json(b'{"responses_create_params": {"input": "x"}, "_ng_task_index": 3}')
     assert row.model_dump()["_ng_task_index"] == 3
+
+
+def test_what_fails_behind_an_answer_does_not_come_down_on_who_asked(caplog: pytest.LogCaptureFixture) -> None:
+    _, client = own(Careless)
+    answer = asyncio.run(client.post("own", "/verify", json=rollout("x")))
+    assert (answer.status, answer.body) == (200, b'{"reward":1.0}')
+    assert "/verify failed in this process" in caplog.text

@@ -139,7 +139,7 @@ def _complaint(body: bytes) -> str | None:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return f"the answer is not JSON: {excerpt(body[:500].decode(errors='replace'))}"
-    if is_plain_answer(value):
+    if is_plain_answer(value) and "choices" not in value:
         return None
     answer = read_reply(value)
     return answer.message if isinstance(answer, Failure) else None

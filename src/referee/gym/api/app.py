@@ -96,10 +96,8 @@ class GymApp(FastAPI):
         header = self._cookies.sent_back(scope) if session is None else session.header()
         if header is not None:
             answer.raw_headers.append(header)
-        if whole and not hasattr(answer, "body"):  # a stream or a file, which do their background task themselves
+        if whole and (answer.background is not None or not hasattr(answer, "body")):  # a stream or a file has none
             status, headers, content = await call_locally(answer, scope, body or b"")
             answer = Response(content, status)
             answer.raw_headers = headers
-        elif whole and answer.background is not None:
-            await answer.background()
         return answer

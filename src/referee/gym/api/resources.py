@@ -70,5 +70,5 @@ class SimpleResourcesServer(AggregateMetricsMixin, SimpleServer):
         raise NotImplementedError
 
 
-async def _seed_nothing() -> JSONAnswer:
+async def _seed_nothing(body: BaseSeedSessionRequest) -> JSONAnswer:
     return JSONAnswer(b"{}")

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import logging
 import os
 import re
 import secrets
 from collections.abc import Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from itsdangerous import BadSignature, Signer
@@ -22,9 +23,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from referee.gym.local_call import App, Message, Receive, Send
-
-if TYPE_CHECKING:
-    from hashlib import _Hash  # pyright: ignore[reportPrivateUsage]  # its only name
 
 log = logging.getLogger("referee.gym")
 
@@ -43,24 +41,17 @@ def session_secret() -> str:
 
 
 class _Signer(Signer):
-    """A signer that signs in few steps, with hashes that the key was put into once."""
+    """A signer that derives its key for signing once, and signs in one step."""
 
-    _started: tuple[_Hash, _Hash] | None = None
+    _derived: bytes | None = None
 
     def sign(self, value: str | bytes) -> bytes:
         """What the superclass makes, which takes thirty calls for it."""
         content = value.encode() if isinstance(value, str) else value
-        inner, outer = (half.copy() for half in self._started or self._start())
-        inner.update(content)
-        outer.update(inner.digest())
-        return b"%b%b%b" % (content, self.sep, base64.urlsafe_b64encode(outer.digest()).rstrip(b"="))
-
-    def _start(self) -> tuple[_Hash, _Hash]:
-        # The two hashes of an HMAC (RFC 2104), begun with the key, which is shorter than a block.
-        key = self.derive_key().ljust(64, b"\0")
-        inner, outer = (hashlib.sha1(bytes(byte ^ mask for byte in key)) for mask in (0x36, 0x5C))
-        self._started = inner, outer
-        return self._started
+        if self._derived is None:
+            self._derived = self.derive_key()
+        signature = hmac.digest(self._derived, content, "sha1")
+        return b"%b%b%b" % (content, self.sep, base64.urlsafe_b64encode(signature).rstrip(b"="))
 
 
 class SessionCookies:
