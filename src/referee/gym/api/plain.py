@@ -65,6 +65,8 @@ def are_plain(params: Any) -> bool:
     if type(asked) is not list:
         return False
     for item in cast("list[Any]", asked):
+        if type(item) is dict and len(item) == 2 and type(item.get("content")) is str and item.get("role") in _ROLES:  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+            continue  # the same as below for what nearly all are
         if not (
             type(item) is dict
             and item.keys() <= _MESSAGE
@@ -119,6 +121,11 @@ def _is_message(item: Any) -> bool:
 
 def _are_counts(usage: Mapping[str, Any]) -> bool:
     for key, value in usage.items():
-        if type(value) is not int and not (key in _DETAILS and type(value) is dict and _are_counts(value)):
+        if type(value) is int:
+            continue
+        if type(value) is not dict or key not in _DETAILS:
             return False
+        for count in cast("dict[str, Any]", value).values():
+            if type(count) is not int:
+                return False
     return True

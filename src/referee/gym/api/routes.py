@@ -159,11 +159,10 @@ class _Request(Request):
 
 
 def header_of(request: Request, name: bytes) -> bytes | None:
-    """A header by its lower-case name; starlette's headers are a view that is made for each request."""
-    for given, value in request.scope["headers"]:
-        if given == name:
-            return value
-    return None
+    """A header by its lower-case name, of several the last; starlette's headers are a view that is made for each
+    request."""
+    headers: list[tuple[bytes, bytes]] = request.scope["headers"]
+    return dict(headers).get(name)
 
 
 def cookies_of(request: Request) -> dict[str, str]:
