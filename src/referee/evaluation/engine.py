@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat as the_same
 from typing import Any, Literal, Protocol
 
 from referee.data import Row
@@ -59,16 +60,8 @@ class Known(Protocol):
     def unscored(self) -> Unscored | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A row that an earlier run has finished, and what the sink knows of it."""
-
-    row: Row
-    repeat: int
-    known: Known
-
-
-Sink = Callable[[RowOutcome | Finished], None]
+Sink = Callable[[RowOutcome | Known], None]
+"""Is given each outcome; for a row that an earlier run has finished, what the look-up said of it."""
 Lookup = Callable[[Row, int], Known | None]
 
 
@@ -115,9 +108,9 @@ def row_identity(row: Row, row_key: str | None) -> int | str | Failed:
 
 
 def _samples(rows: Iterable[Row], repeats: int) -> Iterator[tuple[Row, int]]:
-    for row in rows:
-        for repeat in range(repeats):
-            yield row, repeat
+    if repeats == 1:
+        return zip(rows, the_same(0), strict=False)
+    return ((row, repeat) for row in rows for repeat in range(repeats))
 
 
 class _Work:
@@ -139,9 +132,8 @@ class _Work:
         self._options = options
         self._progress = progress
         self._target = target
-        self._position = 0
         self._given = 0
-        self._ready: dict[int, RowOutcome | Finished] = {}
+        self._ready: dict[int, RowOutcome | Known] = {}
         self._room = asyncio.Event()
         self._room.set()
         self._window = max(_WINDOW, 4 * options.concurrency)
@@ -149,8 +141,9 @@ class _Work:
         self._stop: RunStopped | None = None
 
     async def over(self, samples: Iterator[tuple[Row, int]], finished: Lookup | None) -> None:
+        numbered = enumerate(samples)
         workers = [
-            asyncio.create_task(self._worker(samples, finished)) for _ in range(max(1, self._options.concurrency))
+            asyncio.create_task(self._worker(numbered, finished)) for _ in range(max(1, self._options.concurrency))
         ]
         try:
             await asyncio.gather(*workers)
@@ -163,14 +156,12 @@ class _Work:
         if self._stop is None and (self._all_refused() or self._none_recorded()):
             raise self._refused(f"all {self._progress.judged_rows} rows")
 
-    async def _worker(self, samples: Iterator[tuple[Row, int]], finished: Lookup | None) -> None:
-        for row, repeat in samples:
-            position = self._position
-            self._position += 1
+    async def _worker(self, samples: Iterator[tuple[int, tuple[Row, int]]], finished: Lookup | None) -> None:
+        for position, (row, repeat) in samples:
             known = finished(row, repeat) if finished is not None else None
             if known is not None:
                 self._progress.known(known.unscored)
-                self._give(position, Finished(row, repeat, known))
+                self._give(position, known)
                 if position % 256 == 0:
                     self._tell()
                     await asyncio.sleep(0)
@@ -187,7 +178,7 @@ class _Work:
                 self._room.clear()
                 await self._room.wait()
 
-    def _give(self, position: int, outcome: RowOutcome | Finished) -> None:
+    def _give(self, position: int, outcome: RowOutcome | Known) -> None:
         if self._options.order == "completion" or position == self._given:
             self._sink(outcome)
             self._given += 1

@@ -82,7 +82,9 @@ class Progress:
     def known(self, unscored: Unscored | None) -> None:
         """A row was finished before; `unscored` is what its line says of scores without a value."""
         self.finished_before += 1
-        for why in (why for scores in (unscored or {}).values() for why in scores.values()):
+        if unscored is None:
+            return
+        for why in (why for scores in unscored.values() for why in scores.values()):
             self._unclear(why["reason"], why.get("text", ""))
             return
 

@@ -24,6 +24,7 @@ Unscored = dict[str, dict[str, dict[str, str]]]
 
 LONGEST_TEXT = 2000
 _NAN = float("nan")
+_RETURN = ord("\r")  # asked for a piece of bytes, `in` first raises and drops a TypeError
 
 
 class Record(NamedTuple):
@@ -70,7 +71,7 @@ def line_head(row: Row, repeat: int | None = None, *, unparsed: bool = False) ->
         repeat: given in runs with repeats.
         unparsed: spare the row's parse, to compare with a line that was written: what is no item matches none.
     """
-    raw = row.line if unparsed and b"\r" not in row.line else row.raw or b"null"
+    raw = row.line if unparsed and _RETURN not in row.line else row.raw or b"null"
     if repeat is not None:
         return b'{"row_index":%d,"repeat":%d,"item":%b,' % (row.index, repeat, raw)
     return b'{"row_index":%d,"item":%b,' % (row.index, raw)

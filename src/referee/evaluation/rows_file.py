@@ -11,9 +11,8 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from referee.appending import append_whole
 from referee.data import Row
@@ -26,8 +25,7 @@ _FLUSH_BYTES = 1 << 17
 _FLUSH_SECONDS = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class KnownLine:
+class KnownLine(NamedTuple):
     """A line that an earlier run finished, and what aggregates need of it."""
 
     line: bytes
@@ -65,15 +63,19 @@ class RowsFile:
     def known(self, row: Row, repeat: int) -> KnownLine | None:
         """What an earlier run made of a row and repeat, if it is finished; asked in row order."""
         self._asked = place = (row.index, repeat)
-        while self._next is not None and self._at < place:
-            self._advance()
-        line = self._next
-        if line is None or self._at != place:
-            return None
-        self._advance()
         head = line_head(row, repeat if self._repeats else None, unparsed=True)
-        known = self._read(line, len(head)) if line.startswith(head) else None
-        return None if known is None or (known.unscored and _has_failed(known.unscored)) else known
+        while (line := self._next) is not None:
+            if line.startswith(head):  # most often, and it says the place too
+                self._advance()
+                known = self._read(line, len(head))
+                return None if known is None or (known.unscored and _has_failed(known.unscored)) else known
+            at = self._place(line)
+            if at > place:
+                return None
+            self._advance()
+            if at == place:  # about another item
+                return None
+        return None
 
     def write(self, line: bytes) -> None:
         """Add a line."""
@@ -125,12 +127,7 @@ class RowsFile:
 
     def _advance(self) -> None:
         line = next(self._lines, b"")
-        if line.endswith(b"\n"):
-            self._next = line[:-1]
-            self._at = self._place(line)
-        else:  # the end, or a last line that was torn
-            self._next = None
-            self._at = (-1, 0)
+        self._next = line[:-1] if line.endswith(b"\n") else None  # the end, or a last line that was torn
 
     def _place(self, line: bytes) -> tuple[int, int]:
         """The row and repeat that a line is about; for a line that is none of ours a place before all rows."""

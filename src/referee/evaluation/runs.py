@@ -15,7 +15,7 @@ from referee.data import RowSource, open_rows
 from referee.data.source import Source
 from referee.errors import DefinitionError
 from referee.evaluation.aggregate import Aggregator
-from referee.evaluation.engine import AnyMetric, Finished, RunOptions, run
+from referee.evaluation.engine import AnyMetric, Known, Lookup, RunOptions, run
 from referee.evaluation.figures import AggregatedMetricResult
 from referee.evaluation.folder import ROWS, OutputFolder
 from referee.evaluation.outcome import RowOutcome
@@ -173,7 +173,7 @@ async def _execute(job: Run, rows: RowSource, folder: OutputFolder, *, kept: boo
                 job.options,
                 progress,
                 target=job.target,
-                finished=results.known if kept and job.calls.replay == "resume" else None,
+                finished=results.finished if job.calls.replay == "resume" else None,
                 watch=job.watch,
             )
             complete = True
@@ -213,18 +213,18 @@ class _Results:
             names = [metric.name for metric in job.metrics]
             self._file = RowsFile(folder.path / ROWS, names, keep=not self.all_or_nothing, repeats=self._repeats)
 
-    def known(self, row: Any, repeat: int) -> KnownLine | None:
-        assert self._file is not None
-        return self._file.known(row, repeat)
+    @property
+    def finished(self) -> Lookup | None:
+        """What finds the rows that an earlier run finished, where there is a folder."""
+        return None if self._file is None else self._file.known
 
-    def take(self, outcome: RowOutcome | Finished) -> None:
-        if isinstance(outcome, Finished):
-            known = outcome.known
-            assert isinstance(known, KnownLine)
-            self.aggregator.add(known.metrics, known.unscored)
+    def take(self, outcome: RowOutcome | Known) -> None:
+        if isinstance(outcome, KnownLine):
+            self.aggregator.add(outcome.metrics, outcome.unscored)
             assert self._file is not None
-            self._file.write(known.line)
+            self._file.write(outcome.line)
             return
+        assert isinstance(outcome, RowOutcome)
         made = record(outcome.verdicts)
         self.aggregator.add(made.metrics, made.unscored)
         if self._file is not None:
