@@ -66,13 +66,40 @@ def _without_the_middle(path: Path) -> None:
     path.write_bytes(b"".join(kept[:10] + kept[40:]))
 
 
-@pytest.mark.parametrize("damage", [_tear, _empty, _holes, _without_the_middle, Path.unlink])
+def _in_reverse(path: Path) -> None:
+    path.write_bytes(b"".join(reversed(path.read_bytes().splitlines(keepends=True))))
+
+
+@pytest.mark.parametrize("damage", [_tear, _empty, _holes, _without_the_middle, _in_reverse, Path.unlink])
 def test_whatever_became_of_the_results_the_journal_gives_them_back(
     tmp_path: Path, undisturbed: Any, damage: Callable[[Path], None]
 ) -> None:
     begin(tmp_path)
     damage(tmp_path / "rows.jsonl")
     assert begin(tmp_path).served.answers == 0
+    assert files(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "put",
+    [b"", b"from elsewhere\n", b'{"row_index":20,"item":{},"sample":{}}\n'],
+    ids=["missing", "foreign", "another"],
+)
+def test_a_line_that_is_not_the_rows_costs_that_row_alone(tmp_path: Path, undisturbed: Any, put: bytes) -> None:
+    begin(tmp_path)
+    there = (tmp_path / "rows.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "rows.jsonl").write_bytes(b"".join([*there[:20], put, *there[21:]]))
+    _, judged = run(judge(), rows(COUNT), ScriptedTransport(answer), output=tmp_path)
+    assert [outcome.row.index for outcome in judged] == [20]
+    assert files(tmp_path) == undisturbed
+
+
+def test_lines_that_are_there_twice_are_taken_over_once(tmp_path: Path, undisturbed: Any) -> None:
+    begin(tmp_path)
+    there = (tmp_path / "rows.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "rows.jsonl").write_bytes(b"".join(line + line for line in there))
+    _, judged = run(judge(), rows(COUNT), ScriptedTransport(answer), output=tmp_path)
+    assert not judged
     assert files(tmp_path) == undisturbed
 
 
