@@ -34,5 +34,6 @@ def test_what_is_loaded_is_passed_over_and_later_cycles_are_found_without_being_
     gone = weakref.ref(Cycle())
     kept: list[list[int]] = []
     while gone() is not None and len(kept) < 200_000:
-        kept.append([])
+        # Looked at seldom: newer Pythons search between instructions, when a look might just hold on to it.
+        kept += [[] for _ in range(1_000)]
     assert 700 < len(kept) < 200_000
