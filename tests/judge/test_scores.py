@@ -20,7 +20,7 @@ GRADES = RubricScore.model_validate(
 
 @pytest.mark.parametrize(("found", "value"), [(3, 3.0), (3.5, 3.5), ("3", 3.0), (" 2.5 ", 2.5), (0, 0.0), (4, 4.0)])
 def test_a_range_accepts_numbers_and_their_text(found: object, value: float) -> None:
-    assert RANGE.accept(found, "") == Scored(value)
+    assert RANGE.acceptor()(found, "") == Scored(value)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_range_accepts_numbers_and_their_text(found: object, value: float) -> 
     ],
 )
 def test_what_is_off_the_scale_is_unclear_with_its_reason(found: object, reason: str | None) -> None:
-    outcome = RANGE.accept(found, "the answer")
+    outcome = RANGE.acceptor()(found, "the answer")
     assert isinstance(outcome, Unclear)
     assert outcome.text == "the answer"
     assert reason is None or outcome.reason == reason
@@ -61,12 +61,12 @@ def test_what_is_off_the_scale_is_unclear_with_its_reason(found: object, reason:
     ],
 )
 def test_a_rubric_accepts_labels_and_values_that_stand_for_one(found: object, value: float, label: str) -> None:
-    assert GRADES.accept(found, "") == Scored(value, label)
+    assert GRADES.acceptor()(found, "") == Scored(value, label)
 
 
 @pytest.mark.parametrize("found", ["goodish", 2, True, None, ["Good"], ""])
 def test_an_unknown_label_is_unclear(found: object) -> None:
-    outcome = GRADES.accept(found, "the answer")
+    outcome = GRADES.acceptor()(found, "the answer")
     assert isinstance(outcome, Unclear)
     assert "not one of 'Good', 'bad', '7'" in outcome.reason
 
@@ -75,9 +75,9 @@ def test_a_value_that_two_labels_share_is_unclear() -> None:
     same = RubricScore.model_validate(
         {"name": "g", "rubric": [{"label": "a", "value": 1}, {"label": "b", "value": 1}, {"label": "A", "value": 2}]}
     )
-    assert isinstance(same.accept(1, ""), Unclear)
-    assert same.accept("A", "") == Scored(2.0, "A")
-    assert same.accept("a", "") == Scored(1.0, "a")
+    assert isinstance(same.acceptor()(1, ""), Unclear)
+    assert same.acceptor()("A", "") == Scored(2.0, "A")
+    assert same.acceptor()("a", "") == Scored(1.0, "a")
 
 
 @pytest.mark.parametrize(
@@ -126,5 +126,5 @@ def test_the_schema_asks_for_what_is_accepted() -> None:
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=4))
 def test_any_found_value_has_an_outcome_on_the_scale(found: object) -> None:
     for score in (RANGE, GRADES):
-        outcome = score.accept(found, "")
+        outcome = score.acceptor()(found, "")
         assert isinstance(outcome, Unclear) or score.minimum <= outcome.value <= score.maximum  # type: ignore[union-attr]

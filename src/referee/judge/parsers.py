@@ -1,10 +1,9 @@
 """How a score is read from a judge's answer: JSON, a regular expression, a label, or token probabilities.
 
-To add a parser, write a class here that is a `ScoreParser` with a `type` of its own and a `read` method, and add it to
-`Parser` at the end; nothing else has to know of it. `read` gets the answer, whose thinking is already cut away, and the
-score, whose `accept(found, text)` makes the outcome of a value that was found. It returns an outcome for every input
-and raises nothing. The other methods of `ScoreParser` have defaults that suit most parsers; one that much is read by
-writes `reader` too, which works out once what is the same for all of them.
+To add a parser, write a class here that is a `ScoreParser` with a `type` of its own and a `reader` method, and add it
+to `Parser` at the end; nothing else has to know of it. `reader` gets the score, whose `acceptor()` makes the outcome of
+a value that was found, and returns what reads an answer, whose thinking is already cut away: an outcome for every
+answer, and it raises nothing. The other methods of `ScoreParser` have defaults that suit most parsers.
 
 Which occurrence counts, where a verdict occurs twice, decides what a judge that quotes the material can be made to say.
 Labels are broken up in the material (`judge.guard`), so that a quotation holds none. JSON and regular expressions are
@@ -43,12 +42,8 @@ class JSONScoreParser(ScoreParser):
         """The path."""
         return self.json_path or score.name
 
-    def read(self, answer: Answer, score: Scale) -> Outcome:
-        """The outcome of the value at the path."""
-        return self.reader(score)(answer)
-
     def reader(self, score: Scale) -> Read:
-        """The same for one score."""
+        """Reads the value at the path."""
         path, accept = self.place(score), score.acceptor()
 
         def read(answer: Answer) -> Outcome:
@@ -100,19 +95,23 @@ class RegexScoreParser(ScoreParser):
             raise ValueError(f"the pattern {pattern!r} is not a regular expression: {error}") from error
         return pattern
 
-    def read(self, answer: Answer, score: Scale) -> Outcome:
-        """The outcome of what the pattern found."""
-        pattern = re.compile(self.pattern)
-        match = pattern.match(answer.text) if self.method == "match" else pattern.search(answer.text)
-        if match and self.method == "search" and self.wins == "last":
-            for match in pattern.finditer(answer.text):  # noqa: B007 - the last one counts
-                pass
-        if not match:
-            return Unclear(f"the pattern {self.pattern!r} occurs nowhere", answer.text)
-        found = match.group(1) if pattern.groups else match.group()
-        if found is None:
-            return Unclear(f"group 1 of the pattern {self.pattern!r} matched nothing", answer.text)
-        return score.accept(found, answer.text)
+    def reader(self, score: Scale) -> Read:
+        """Reads what the pattern finds."""
+        accept, pattern = score.acceptor(), re.compile(self.pattern)
+
+        def read(answer: Answer) -> Outcome:
+            match = pattern.match(answer.text) if self.method == "match" else pattern.search(answer.text)
+            if match and self.method == "search" and self.wins == "last":
+                for match in pattern.finditer(answer.text):  # noqa: B007 - the last one counts
+                    pass
+            if not match:
+                return Unclear(f"the pattern {self.pattern!r} occurs nowhere", answer.text)
+            found = match.group(1) if pattern.groups else match.group()
+            if found is None:
+                return Unclear(f"group 1 of the pattern {self.pattern!r} matched nothing", answer.text)
+            return accept(found, answer.text)
+
+        return read
 
 
 class LabelParser(ScoreParser):
@@ -142,12 +141,8 @@ class LabelParser(ScoreParser):
         """The label itself."""
         return written
 
-    def read(self, answer: Answer, score: Scale) -> Outcome:
-        """The outcome of the winning label."""
-        return self.reader(score)(answer)
-
     def reader(self, score: Scale) -> Read:
-        """The same for one score."""
+        """Reads the winning label."""
         labels, accept, first = score.labels, score.acceptor(), self.wins == "first"
         find = self._finder()
 

@@ -52,12 +52,8 @@ class Scale(Protocol):
         """What may be written, and the value it stands for; empty where that cannot be listed."""
         ...
 
-    def accept(self, found: object, text: str) -> Outcome:
-        """The outcome for a value that was found in `text`: scored, or unclear with the reason."""
-        ...
-
     def acceptor(self) -> Accept:
-        """`accept` with what is the same for all values worked out."""
+        """What makes an outcome of a value that was found in a text: scored, or unclear with the reason."""
         ...
 
 
@@ -66,7 +62,7 @@ Read = Callable[[Answer], Outcome]
 
 
 class ScoreParser(BaseModel):
-    """What a parser may say of itself beside `read`."""
+    """What a parser may say of itself beside how it reads."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -91,10 +87,6 @@ class ScoreParser(BaseModel):
         """An answer outside of JSON in which this parser reads `written`, a label or a number; None for unknown."""
         return None
 
-    def read(self, answer: Answer, score: Scale) -> Outcome:
-        """The outcome of what the answer says of the score."""
-        raise NotImplementedError
-
     def reader(self, score: Scale) -> Read:
-        """`read` for one score."""
-        return lambda answer: self.read(answer, score)
+        """What makes an outcome of what an answer says of the score; the same for all answers is worked out once."""
+        raise NotImplementedError

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from referee.exchange import excerpt
 from referee.judge.parsers import JSONScoreParser, Parser
-from referee.judge.reading import Accept, Answer
+from referee.judge.reading import Accept
 from referee.judge.verdict import Outcome, Scored, Unclear
 
 _WRITTEN = (str, int, float)
@@ -60,12 +60,9 @@ class RangeScore(BaseModel):
             return {}
         return {str(value): float(value) for value in range(int(self.minimum), int(self.maximum) + 1)}
 
-    def accept(self, found: object, text: str) -> Outcome:
-        """The outcome for a value that a parser found."""
-        return self.acceptor()(found, text)
-
     def acceptor(self) -> Accept:
-        """`accept` with the ends at hand: a model's attributes cost more than the comparison."""
+        """Makes the outcome of a value that a parser found, the ends at hand: a model's attributes cost more than the
+        comparison."""
         name, minimum, maximum = self.name, self.minimum, self.maximum
 
         def accept(found: object, text: str) -> Outcome:
@@ -77,10 +74,6 @@ class RangeScore(BaseModel):
             return Scored(value)
 
         return accept
-
-    def read(self, answer: Answer) -> Outcome:
-        """The outcome for a judge's answer."""
-        return self.parser.read(answer, self)
 
 
 def _label_text(label: object) -> object:
@@ -145,12 +138,8 @@ class RubricScore(BaseModel):
         """The labels and the values they stand for."""
         return {level.label: float(level.value) for level in self.rubric}
 
-    def accept(self, found: object, text: str) -> Outcome:
-        """The outcome for a label, or for a number that is the value of exactly one label."""
-        return self.acceptor()(found, text)
-
     def acceptor(self) -> Accept:
-        """`accept` with the outcome of each label at hand."""
+        """Makes the outcome of a label, or of a number that is the value of exactly one label."""
         name, rubric = self.name, self.rubric
         outcomes = {level.label: Scored(float(level.value), level.label) for level in rubric}
 
@@ -169,10 +158,6 @@ class RubricScore(BaseModel):
             return Unclear(f"{name} is {excerpt(found, 60)}, not one of {known}", text)
 
         return accept
-
-    def read(self, answer: Answer) -> Outcome:
-        """The outcome for a judge's answer."""
-        return self.parser.read(answer, self)
 
 
 def _folded(text: str) -> str:

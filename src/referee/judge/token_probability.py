@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from referee.exchange import TokenLogprob
-from referee.judge.reading import Answer, Scale, ScoreParser
+from referee.judge.reading import Answer, Read, Scale, ScoreParser
 from referee.judge.verdict import Failed, Outcome, Scored, Unclear
 
 
@@ -60,8 +60,11 @@ class TokenProbabilityParser(ScoreParser):
         """The digit or word itself."""
         return written
 
-    def read(self, answer: Answer, score: Scale) -> Outcome:
-        """The outcome of the expected value at the score's token."""
+    def reader(self, score: Scale) -> Read:
+        """Reads the expected value at the score's token."""
+        return lambda answer: self._expected(answer, score)
+
+    def _expected(self, answer: Answer, score: Scale) -> Outcome:
         positions = answer.response.logprobs
         if not positions:
             return Failed(
