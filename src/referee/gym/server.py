@@ -67,7 +67,6 @@ class ServerContext:
 
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
-_SET_COOKIE = len(b"set-cookie")
 
 
 class ServerResponse:
@@ -91,7 +90,7 @@ class ServerResponse:
         """Name and value of each cookie that the answer sets, as they came over the wire."""
         pairs: list[tuple[str, str]] = []
         for name, line in self.raw_headers:
-            if len(name) == _SET_COOKIE and name.lower() == b"set-cookie":
+            if name.lower() == b"set-cookie":
                 cookie, _, value = line.partition(b";")[0].decode("latin-1").partition("=")
                 pairs.append((cookie.strip(), value.strip()))
         return pairs

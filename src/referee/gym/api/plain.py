@@ -65,8 +65,6 @@ def are_plain(params: Any) -> bool:
     if type(asked) is not list:
         return False
     for item in cast("list[Any]", asked):
-        if type(item) is dict and len(item) == 2 and type(item.get("content")) is str and item.get("role") in _ROLES:  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-            continue  # the same as below for what nearly all are
         if not (
             type(item) is dict
             and item.keys() <= _MESSAGE

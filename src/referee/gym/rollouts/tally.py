@@ -72,17 +72,10 @@ class Tally:
                 self.examples.setdefault(reason, wrote)
         response = row.get("response")
         usage = response.get("usage") if isinstance(response, dict) else None
-        if isinstance(usage, dict):
-            if isinstance(tokens := usage.get("input_tokens"), int):
-                self.input_tokens += tokens
-            if isinstance(tokens := usage.get("output_tokens"), int):
-                self.output_tokens += tokens
-        if isinstance(tokens := row.get("judge_input_tokens"), int):
-            self.input_tokens += tokens
-        if isinstance(tokens := row.get("judge_output_tokens"), int):
-            self.output_tokens += tokens
+        self.input_tokens += _count(usage, "input_tokens") + _count(row, "judge_input_tokens")
+        self.output_tokens += _count(usage, "output_tokens") + _count(row, "judge_output_tokens")
         cost = row.get("judge_cost")
-        if cost is not None and isinstance(cost, int | float):
+        if isinstance(cost, int | float):
             self.judge_cost = (self.judge_cost or 0.0) + cost
 
     def _add_failed(self, row: Mapping[str, Any]) -> None:
@@ -91,3 +84,8 @@ class Tally:
         if self.first_judge_failure is None:
             message = str(row.get("judge_error") or row.get("_ng_failure_judge_error") or "")
             self.first_judge_failure = (row.get("_ng_task_index"), row.get("_ng_rollout_index"), kind, message)
+
+
+def _count(values: object, name: str) -> int:
+    value = values.get(name) if isinstance(values, dict) else None
+    return value if isinstance(value, int) else 0
